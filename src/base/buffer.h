@@ -1,0 +1,35 @@
+// A fixed-size array on a cache-line boundary, for data that kernels stream through.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+namespace hearth {
+
+inline constexpr std::align_val_t kCacheLine{64};
+
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+
+  // `size` elements, all zero.
+  explicit Buffer(size_t size)
+      : data_(static_cast<T*>(::operator new[](size * sizeof(T), kCacheLine))), size_(size) {
+    std::uninitialized_value_construct_n(data_.get(), size);
+  }
+
+  [[nodiscard]] T* data() { return data_.get(); }
+  [[nodiscard]] const T* data() const { return data_.get(); }
+  [[nodiscard]] size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(T* memory) const { ::operator delete[](memory, kCacheLine); }
+  };
+  std::unique_ptr<T[], Free> data_;
+  size_t size_ = 0;
+};
+
+}  // namespace hearth

@@ -1,0 +1,90 @@
+#include "base/thread_pool.h"
+
+namespace hearth {
+namespace {
+
+// About 20 to 50 microseconds: longer than the gaps between the regions of a token, shorter than
+// what a sleeping neighbour would notice.
+constexpr int kSpins = 1000;
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Waits until `word` is no longer `old`.
+template <class T>
+void wait_for_change(const std::atomic<T>& word, T old) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (word.load(std::memory_order_acquire) != old) return;
+    pause_briefly();
+  }
+  word.wait(old, std::memory_order_acquire);
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(size_t threads) {
+  for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  stop_.store(true, std::memory_order_release);
+  region_.fetch_add(1, std::memory_order_release);
+  region_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::run_region(size_t chunks, Call call, const void* body) {
+  chunks_ = chunks;
+  call_ = call;
+  body_ = body;
+  next_chunk_.store(0, std::memory_order_relaxed);
+  const uint32_t region = region_.load(std::memory_order_relaxed) + 1;
+  state_.store(static_cast<uint64_t>(region) << 32 | kOpen, std::memory_order_release);
+  region_.store(region, std::memory_order_release);
+  region_.notify_all();
+
+  take_chunks(0);
+
+  // Closed: nobody joins any more; whoever did is finishing a chunk.
+  uint64_t state = state_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+  while ((state & (kOpen - 1)) != 0) {
+    wait_for_change(state_, state);
+    state = state_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::take_chunks(size_t thread) {
+  while (true) {
+    const size_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
+    if (chunk >= chunks_) return;
+    call_(body_, chunk, thread);
+  }
+}
+
+bool ThreadPool::try_join(uint32_t region) {
+  uint64_t state = state_.load(std::memory_order_acquire);
+  while (state >> 32 == region && (state & kOpen) != 0) {
+    if (state_.compare_exchange_weak(state, state + 1, std::memory_order_acq_rel)) return true;
+  }
+  return false;
+}
+
+void ThreadPool::worker_loop(size_t thread) {
+  uint32_t seen = 0;
+  while (true) {
+    wait_for_change(region_, seen);
+    seen = region_.load(std::memory_order_acquire);
+    if (stop_.load(std::memory_order_acquire)) return;
+    if (!try_join(seen)) continue;
+    take_chunks(thread);
+    state_.fetch_sub(1, std::memory_order_acq_rel);
+    state_.notify_one();
+  }
+}
+
+}  // namespace hearth

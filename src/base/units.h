@@ -1,0 +1,21 @@
+// Numbers as people read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace hearth {
+
+// "6.2 MB", "1.4 GB": decimal, as disks are sold and downloads are shown.
+[[nodiscard]] std::string human_bytes(uint64_t bytes);
+
+// "5.8 M", "1.2 B" for counts of parameters.
+[[nodiscard]] std::string human_count(uint64_t count);
+
+// "0:07", "12:40", "3:05:00".
+[[nodiscard]] std::string human_duration(double seconds);
+
+// A number with a fixed count of decimals: fixed(3.14159, 2) is "3.14".
+[[nodiscard]] std::string fixed(double value, int decimals);
+
+}  // namespace hearth

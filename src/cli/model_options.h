@@ -1,0 +1,49 @@
+// The flags that every command with a model takes, and how they become a model and a session.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "engine/session.h"
+#include "sample/params.h"
+
+namespace hearth::cli {
+
+struct ModelOptions {
+  std::string path;  // empty: the bundled model
+  size_t context = 0;
+  size_t threads = 0;
+  size_t prompt_chunk = 256;
+  std::string kv = "f16";
+  std::string isa;  // empty: the best of this CPU
+};
+
+// Which of the flags a command has use for.
+enum class ModelFlags { file_only, compute };
+
+void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags);
+void add_sampling_flags(CLI::App& command, sample::SamplingParams& params);
+// -n: at most so many tokens; -1 or no flag leaves SIZE_MAX.
+void add_length_flag(CLI::App& command, size_t& max_tokens);
+
+// The file that the options name: a path, or the model that came with hearth.
+[[nodiscard]] Result<std::string> model_path(const ModelOptions& options);
+
+// Loads it, and shows its warnings on standard error.
+[[nodiscard]] Result<std::unique_ptr<const engine::LoadedModel>> load_model(
+    const ModelOptions& options);
+
+// The tokenizer of a model, or why it has none.
+[[nodiscard]] Result<const text::Tokenizer*> tokenizer_of(const engine::LoadedModel& model);
+
+[[nodiscard]] Result<engine::SessionOptions> session_options(const ModelOptions& options);
+
+// Where people meet the bundled model: says that it tells stories, and how to get an assistant.
+void introduce_storyteller(const ModelOptions& options, std::string_view command);
+
+// An error that names the first byte when `text` is not UTF-8; `what` is what the user knows it as.
+[[nodiscard]] Result<void> check_utf8(std::string_view text, std::string_view what);
+
+}  // namespace hearth::cli

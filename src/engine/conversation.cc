@@ -1,0 +1,124 @@
+#include "engine/conversation.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hearth::engine {
+
+Conversation::Conversation(Session& session)
+    : session_(session),
+      tokenizer_(*session.model().tokenizer()),
+      format_(text::chat_format_of(session.model().file().gguf.metadata)) {}
+
+void Conversation::set_system(std::string_view text) { system_ = text; }
+
+void Conversation::clear() { load({}); }
+
+void Conversation::load(std::vector<Turn> turns) {
+  turns_ = std::move(turns);
+  forgotten_ = 0;
+}
+
+std::string Conversation::story(size_t first_turn) const {
+  std::string text;
+  for (size_t i = first_turn; i < turns_.size(); ++i) {
+    const bool joins = text.empty() || turns_[i].role == text::Role::assistant;
+    text += cat(joins ? "" : " ", turns_[i].content);
+  }
+  return text;
+}
+
+std::vector<text::Token> Conversation::render(size_t first_turn) const {
+  std::vector<Piece> pieces;
+  if (format_ == text::ChatFormat::none || format_ == text::ChatFormat::unknown) {
+    pieces.push_back({story(first_turn), Piece::words});
+    return encode(pieces);
+  }
+  constexpr std::string_view kSlot =
+      "\x01";  // where the content goes; no format's marks contain it
+  const auto append_turn = [&](text::Role role, const std::string& content) {
+    const std::string rendered = text::render_turn(format_, role, kSlot);
+    const size_t slot = rendered.find(kSlot);
+    pieces.push_back({rendered.substr(0, slot), Piece::marks});
+    pieces.push_back({content, Piece::words});
+    pieces.push_back({rendered.substr(slot + kSlot.size()), Piece::marks});
+  };
+  if (!system_.empty()) append_turn(text::Role::system, system_);
+  for (size_t i = first_turn; i < turns_.size(); ++i)
+    append_turn(turns_[i].role, turns_[i].content);
+  pieces.push_back({text::answer_prefix(format_), Piece::marks});
+  return encode(pieces);
+}
+
+// Marks of the format are control tokens; what people wrote never is. SentencePiece vocabularies
+// are the exception: they would put a space in front of each piece, so they get the text whole.
+std::vector<text::Token> Conversation::encode(const std::vector<Piece>& pieces) const {
+  std::vector<text::Token> tokens;
+  const auto& vocab = tokenizer_.vocab();
+  if (vocab.add_bos() && vocab.bos()) tokens.push_back(*vocab.bos());
+  const auto append = [&](std::string_view text, bool parse_special) {
+    const auto more =
+        tokenizer_.encode(text, {.add_special = false, .parse_special = parse_special});
+    tokens.insert(tokens.end(), more.begin(), more.end());
+  };
+  if (vocab.model() == text::TokenizerModel::spm && pieces.size() > 1) {
+    std::string whole;
+    for (const Piece& piece : pieces) whole += piece.text;
+    append(whole, true);
+    return tokens;
+  }
+  for (const Piece& piece : pieces) {
+    if (!piece.text.empty()) append(piece.text, piece.kind == Piece::marks);
+  }
+  return tokens;
+}
+
+Result<GenerateResult> Conversation::answer(sample::Sampler& sampler,
+                                            const GenerateOptions& options, const TextSink& sink) {
+  // A quarter of the context is kept for the answer; whole turns are forgotten, oldest first.
+  const size_t most = session_.context() - session_.context() / 4;
+  size_t first = 0;
+  std::vector<text::Token> tokens = render(first);
+  while (tokens.size() > most && first + 1 < turns_.size()) tokens = render(++first);
+  forgotten_ = first;
+  if (tokens.size() >= session_.context()) {
+    return fail(ErrorCode::too_large, "this text has ", tokens.size(),
+                " tokens, but the context holds ", session_.context(),
+                " with the answer: shorten it or choose a larger context with -c");
+  }
+  // What the session already holds need not be computed again; the last token must be, for its
+  // logits.
+  const auto held = session_.tokens();
+  const auto same =
+      std::mismatch(held.begin(), held.end(), tokens.begin(), tokens.end()).second - tokens.begin();
+  const size_t keep = std::min(static_cast<size_t>(same), tokens.size() - 1);
+  session_.rewind(keep);
+  std::string text;
+  const TextSink collect = [&](std::string_view piece) -> Result<void> {
+    text += piece;
+    return sink(piece);
+  };
+  Result<GenerateResult> result =
+      generate(session_, sampler, std::span(tokens).subspan(keep), options, collect);
+  turns_.push_back({text::Role::assistant, std::move(text)});
+  return result;
+}
+
+Result<GenerateResult> Conversation::say(std::string_view user_text, sample::Sampler& sampler,
+                                         const GenerateOptions& options, const TextSink& sink) {
+  turns_.push_back({text::Role::user, std::string(user_text)});
+  Result<GenerateResult> result = answer(sampler, options, sink);
+  // A text that could not be read must not stand in the way of the next one.
+  if (!result && turns_.back().role == text::Role::user) turns_.pop_back();
+  return result;
+}
+
+Result<GenerateResult> Conversation::regenerate(sample::Sampler& sampler,
+                                                const GenerateOptions& options,
+                                                const TextSink& sink) {
+  while (!turns_.empty() && turns_.back().role == text::Role::assistant) turns_.pop_back();
+  if (turns_.empty()) return fail(ErrorCode::bad_usage, "there is no answer yet to write again");
+  return answer(sampler, options, sink);
+}
+
+}  // namespace hearth::engine

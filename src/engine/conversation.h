@@ -1,0 +1,66 @@
+// A conversation on top of a session: turns are rendered for the model, answers stay in the
+// context, the oldest text makes room when it is full.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/generate.h"
+#include "text/chat_format.h"
+
+namespace hearth::engine {
+
+struct Turn {
+  text::Role role = text::Role::user;
+  std::string content;
+};
+
+class Conversation {
+ public:
+  // The session must be empty and outlive it; its model must have a tokenizer.
+  explicit Conversation(Session& session);
+
+  [[nodiscard]] const std::vector<Turn>& turns() const { return turns_; }
+  [[nodiscard]] text::ChatFormat format() const { return format_; }
+
+  // Takes the user's text (or system text, before the first turn) and streams the answer.
+  [[nodiscard]] Result<GenerateResult> say(std::string_view user_text, sample::Sampler& sampler,
+                                           const GenerateOptions& options, const TextSink& sink);
+
+  // Another answer to the last user turn. bad_usage when there is none.
+  [[nodiscard]] Result<GenerateResult> regenerate(sample::Sampler& sampler,
+                                                  const GenerateOptions& options,
+                                                  const TextSink& sink);
+
+  void set_system(std::string_view text);
+  void clear();
+
+  // Replaces everything; the next answer reads it anew.
+  void load(std::vector<Turn> turns);
+
+  // How many of the oldest turns no longer fit into the context of the last answer.
+  [[nodiscard]] size_t forgotten() const { return forgotten_; }
+
+ private:
+  // A part of the rendered conversation: marks of the format, or what somebody wrote.
+  struct Piece {
+    enum Kind { marks, words };
+    std::string text;
+    Kind kind;
+  };
+
+  [[nodiscard]] std::string story(size_t first_turn) const;
+  [[nodiscard]] std::vector<text::Token> render(size_t first_turn) const;
+  [[nodiscard]] std::vector<text::Token> encode(const std::vector<Piece>& pieces) const;
+  [[nodiscard]] Result<GenerateResult> answer(sample::Sampler& sampler,
+                                              const GenerateOptions& options, const TextSink& sink);
+
+  Session& session_;
+  const text::Tokenizer& tokenizer_;
+  text::ChatFormat format_;
+  std::string system_;
+  std::vector<Turn> turns_;
+  size_t forgotten_ = 0;
+};
+
+}  // namespace hearth::engine

@@ -1,0 +1,52 @@
+// The loop that turns a prompt into a stream of text.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/session.h"
+#include "sample/sampler.h"
+
+namespace hearth::engine {
+
+struct GenerateOptions {
+  size_t max_tokens = SIZE_MAX;    // SIZE_MAX: until the model ends or the context is full
+  std::vector<std::string> stops;  // the answer ends before any of these
+  bool ignore_eos = false;         // go on when the model wants to end
+};
+
+enum class FinishReason {
+  end,          // the model ended its answer
+  stop_string,  // one of the stop strings came
+  length,       // max_tokens
+  context,      // no room left
+  interrupted,  // Ctrl-C
+};
+[[nodiscard]] std::string_view name_of(FinishReason reason);
+
+struct GenerateResult {
+  FinishReason finish = FinishReason::end;
+  size_t prompt_tokens = 0;
+  size_t answer_tokens = 0;
+  double prompt_seconds = 0;       // prefill
+  double first_token_seconds = 0;  // from the call to the first token chosen
+  double answer_seconds = 0;       // decode, from the first token to the last
+};
+
+// Receives whole characters as they come. Its error ends the answer and is returned.
+using TextSink = std::function<Result<void>(std::string_view text)>;
+
+// Computes `prompt` behind what the session holds and goes on from there. The session keeps the
+// answer's tokens, so that a conversation can continue. The model must have a tokenizer; the prompt
+// must not be empty unless the session has tokens.
+[[nodiscard]] Result<GenerateResult> generate(Session& session, sample::Sampler& sampler,
+                                              std::span<const text::Token> prompt,
+                                              const GenerateOptions& options, const TextSink& sink,
+                                              const Session::Progress& progress = {});
+
+}  // namespace hearth::engine

@@ -1,0 +1,59 @@
+#include "engine/loader.h"
+
+#include <utility>
+
+namespace hearth::engine {
+namespace {
+
+Result<gguf::File> open_part(const std::string& path, ModelFile& model_file) {
+  HEARTH_TRY(os::MappedFile mapped, os::MappedFile::open(path));
+  Result<gguf::File> parsed = gguf::parse(mapped.bytes());
+  if (!parsed) return fail_with_context(printable(path, 400), std::move(parsed).error());
+  model_file.bytes += mapped.bytes().size();
+  model_file.parts.push_back(std::move(mapped));
+  return parsed;
+}
+
+}  // namespace
+
+Result<ModelFile> open_model_file(const std::string& path) {
+  ModelFile model_file;
+  std::vector<gguf::File> parsed;
+  HEARTH_TRY(gguf::File first, open_part(path, model_file));
+  parsed.push_back(std::move(first));
+  const auto count = gguf::split_count(parsed.front());
+  if (!count) return fail_with_context(printable(path, 400), count.error());
+  for (uint64_t i = 1; i < *count; ++i) {
+    const auto part_path = gguf::split_path(path, i, *count);
+    if (!part_path) return fail_with_context(printable(path, 400), part_path.error());
+    HEARTH_TRY(gguf::File part, open_part(*part_path, model_file));
+    parsed.push_back(std::move(part));
+  }
+  Result<gguf::File> whole = gguf::join(std::move(parsed));
+  if (!whole) return fail_with_context(printable(path, 400), std::move(whole).error());
+  model_file.gguf = *std::move(whole);
+  return model_file;
+}
+
+Result<std::unique_ptr<const LoadedModel>> LoadedModel::load(const std::string& path) {
+  auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel);
+  HEARTH_TRY(loaded->file_, open_model_file(path));
+  Result<model::Model> bound = model::bind(loaded->file_.gguf);
+  if (!bound) return fail_with_context(printable(path, 400), std::move(bound).error());
+  loaded->model_ = *std::move(bound);
+  Result<text::Tokenizer> tokenizer = text::Tokenizer::create(loaded->file_.gguf.metadata);
+  if (!tokenizer) {
+    loaded->tokenizer_error_ = tokenizer.error();
+    return loaded;
+  }
+  const size_t n_tokens = tokenizer->vocab().size();
+  if (n_tokens > loaded->config().n_vocab) {
+    return fail(ErrorCode::bad_file, printable(path, 400), ": the vocabulary has ", n_tokens,
+                " tokens, but the model has weights for ", loaded->config().n_vocab, " only");
+  }
+  loaded->warnings_ = tokenizer->warnings();
+  loaded->tokenizer_ = *std::move(tokenizer);
+  return loaded;
+}
+
+}  // namespace hearth::engine

@@ -1,0 +1,55 @@
+// From a path to a model that can run: maps the file (or all parts of a split one), parses, binds.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "gguf/reader.h"
+#include "model/registry.h"
+#include "os/mapped_file.h"
+#include "text/tokenizer.h"
+
+namespace hearth::engine {
+
+// A GGUF file (all its parts) mapped and parsed. Everything that refers into it must not outlive
+// it.
+struct ModelFile {
+  std::vector<os::MappedFile> parts;
+  gguf::File gguf;
+  uint64_t bytes = 0;  // of all parts
+};
+
+// Errors begin with the path.
+[[nodiscard]] Result<ModelFile> open_model_file(const std::string& path);
+
+// A model ready to run. Immutable: any number of sessions may share it.
+class LoadedModel {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<const LoadedModel>> load(const std::string& path);
+
+  [[nodiscard]] const ModelFile& file() const { return file_; }
+  [[nodiscard]] const model::Model& model() const { return model_; }
+  [[nodiscard]] const model::ModelConfig& config() const { return model_.config; }
+
+  // Null when the file has no tokenizer that hearth knows; tokenizer_error() says why.
+  [[nodiscard]] const text::Tokenizer* tokenizer() const {
+    return tokenizer_ ? &*tokenizer_ : nullptr;
+  }
+  [[nodiscard]] const Error& tokenizer_error() const { return tokenizer_error_; }
+
+  // What may make answers worse with this file, one line each; for the user.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  LoadedModel() = default;
+  ModelFile file_;
+  model::Model model_;
+  std::optional<text::Tokenizer> tokenizer_;
+  Error tokenizer_error_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace hearth::engine

@@ -1,0 +1,260 @@
+#include "model/forward.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "tensor/reference.h"
+
+namespace hearth::model {
+namespace {
+
+// Rows of a matrix in one piece of work: several pieces for each thread, so that a slow thread
+// costs its share only, and whole groups of the four rows that kernels take together.
+size_t rows_per_chunk(size_t rows, size_t threads) {
+  constexpr size_t kChunksPerThread = 8;
+  constexpr size_t kRowGroup = 4;
+  const size_t wanted = rows / (threads * kChunksPerThread);
+  return std::max<size_t>(kRowGroup, wanted / kRowGroup * kRowGroup);
+}
+
+size_t chunk_count(size_t rows, size_t per_chunk) { return (rows + per_chunk - 1) / per_chunk; }
+
+std::vector<double> rope_frequencies(const RopeConfig& rope) {
+  std::vector<double> frequencies(rope.dims / 2);
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(rope.dims);
+    const double divisor = rope.divisors != nullptr ? static_cast<double>(rope.divisors[i]) : 1.0;
+    frequencies[i] = std::pow(rope.base, exponent) * rope.scale / divisor;
+  }
+  return frequencies;
+}
+
+// Turns the pairs (2i, 2i + 1) of a head by the angles whose cosines and sines are given.
+void rotate(float* head, const float* cos_sin, size_t dims) {
+  for (size_t i = 0; i < dims; i += 2) {
+    const float cosine = cos_sin[i];
+    const float sine = cos_sin[i + 1];
+    const float a = head[i];
+    const float b = head[i + 1];
+    head[i] = a * cosine - b * sine;
+    head[i + 1] = a * sine + b * cosine;
+  }
+}
+
+}  // namespace
+
+Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,
+                 size_t max_positions)
+    : model_(model),
+      kernels_(kernels),
+      pool_(pool),
+      max_columns_(max_columns),
+      max_positions_(max_positions),
+      scratch_(model.config, max_columns, max_positions, pool.size()),
+      frequencies_(rope_frequencies(model.config.rope)) {}
+
+bool Forward::run(std::span<const int32_t> tokens, size_t first_position, const KvView& kv,
+                  bool (*stop)()) {
+  columns_ = tokens.size();
+  embed(tokens);
+  fill_rope_table(first_position);
+  for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
+    if (stop()) return false;
+    attention_block(model_.weights.layers[i], kv.layers[i], kv, first_position);
+    ffn_block(model_.weights.layers[i]);
+  }
+  return true;
+}
+
+void Forward::embed(std::span<const int32_t> tokens) {
+  const Matrix& table = model_.weights.token_embedding;
+  for (size_t c = 0; c < tokens.size(); ++c) {
+    const std::byte* row = table.data + static_cast<size_t>(tokens[c]) * table.row_bytes;
+    reference::dequantize(table.type, row, table.columns,
+                          scratch_.residual.data() + c * table.columns);
+  }
+}
+
+void Forward::fill_rope_table(size_t first_position) {
+  float* out = scratch_.rope.data();
+  for (size_t c = 0; c < columns_; ++c) {
+    const auto position = static_cast<double>(first_position + c);
+    for (const double frequency : frequencies_) {
+      *out++ = static_cast<float>(std::cos(position * frequency));
+      *out++ = static_cast<float>(std::sin(position * frequency));
+    }
+  }
+}
+
+void Forward::attention_block(const LayerWeights& layer, const KvLayer& cache, const KvView& kv,
+                              size_t first_position) {
+  const ModelConfig& config = model_.config;
+  const bool quantize =
+      layer.q.weight.quantized() || layer.k.weight.quantized() || layer.v.weight.quantized();
+  const Activations x =
+      prepare(scratch_.residual.data(), config.n_embd, columns_, layer.attn_norm, quantize);
+  const Linear* const linears[] = {&layer.q, &layer.k, &layer.v};
+  float* const outputs[] = {scratch_.query.data(), scratch_.key.data(), scratch_.value.data()};
+  project(linears, outputs, x);
+  pool_.run(columns_, [&](size_t c, size_t) { store_column(c, cache, kv, first_position + c); });
+  attend(cache, kv, first_position);
+  const Activations mixed = prepare(scratch_.mixed.data(), config.q_width(), columns_, nullptr,
+                                    layer.attn_output.weight.quantized());
+  project_onto_residual(layer.attn_output, mixed);
+}
+
+void Forward::store_column(size_t column, const KvLayer& cache, const KvView& kv, size_t position) {
+  const ModelConfig& config = model_.config;
+  const float* cos_sin = scratch_.rope.data() + column * config.rope.dims;
+  float* query = scratch_.query.data() + column * config.q_width();
+  for (size_t h = 0; h < config.n_heads; ++h)
+    rotate(query + h * config.head_dim, cos_sin, config.rope.dims);
+  const auto store = [&](const float* head, std::byte* to) {
+    if (kv.type == DType::F32) {
+      std::memcpy(to, head, config.head_dim * sizeof(float));
+    } else {
+      kernels_.to_f16(head, config.head_dim, reinterpret_cast<uint16_t*>(to));
+    }
+  };
+  for (size_t h = 0; h < config.n_kv_heads; ++h) {
+    float* key = scratch_.key.data() + column * config.kv_width() + h * config.head_dim;
+    const float* value = scratch_.value.data() + column * config.kv_width() + h * config.head_dim;
+    rotate(key, cos_sin, config.rope.dims);
+    const size_t at = h * kv.head_stride + position * kv.position_stride;
+    store(key, cache.keys + at);
+    store(value, cache.values + at);
+  }
+}
+
+void Forward::attend(const KvLayer& cache, const KvView& kv, size_t first_position) {
+  const ModelConfig& config = model_.config;
+  const size_t heads_per_kv = config.n_heads / config.n_kv_heads;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
+  pool_.run(columns_ * config.n_heads, [&](size_t item, size_t thread) {
+    const size_t column = item / config.n_heads;
+    const size_t head = item % config.n_heads;
+    const size_t at = column * config.q_width() + head * config.head_dim;
+    AttentionArgs args;
+    args.query = scratch_.query.data() + at;
+    args.keys = cache.keys + head / heads_per_kv * kv.head_stride;
+    args.values = cache.values + head / heads_per_kv * kv.head_stride;
+    args.key_stride = kv.position_stride;
+    args.value_stride = kv.position_stride;
+    args.kv_type = kv.type;
+    args.n_positions = first_position + column + 1;
+    args.head_dim = config.head_dim;
+    args.scale = scale;
+    args.scores = scratch_.scores.data() + thread * max_positions_;
+    args.out = scratch_.mixed.data() + at;
+    kernels_.attention(args);
+  });
+}
+
+void Forward::ffn_block(const LayerWeights& layer) {
+  const ModelConfig& config = model_.config;
+  const bool quantize = layer.gate.weight.quantized() || layer.up.weight.quantized();
+  const Activations x =
+      prepare(scratch_.residual.data(), config.n_embd, columns_, layer.ffn_norm, quantize);
+  const size_t per_chunk = rows_per_chunk(config.n_ff, pool_.size());
+  pool_.run(chunk_count(config.n_ff, per_chunk), [&](size_t chunk, size_t) {
+    const size_t first = chunk * per_chunk;
+    const size_t count = std::min(per_chunk, config.n_ff - first);
+    project_rows(layer.gate, x, first, count, scratch_.hidden.data());
+    project_rows(layer.up, x, first, count, scratch_.projected.data());
+    for (size_t c = 0; c < columns_; ++c) {
+      const size_t at = c * config.n_ff + first;
+      kernels_.silu_mul(scratch_.hidden.data() + at, scratch_.projected.data() + at, count);
+    }
+  });
+  const Activations hidden = prepare(scratch_.hidden.data(), config.n_ff, columns_, nullptr,
+                                     layer.down.weight.quantized());
+  project_onto_residual(layer.down, hidden);
+}
+
+Activations Forward::prepare(const float* inputs, size_t width, size_t columns, const float* norm,
+                             bool quantize) {
+  const size_t padded = Activations::padded(width);
+  Activations x;
+  x.n = width;
+  x.columns = columns;
+  x.values = norm != nullptr ? scratch_.normed.data() : inputs;
+  x.quants = scratch_.quants.data();
+  x.scales = scratch_.scales.data();
+  if (norm == nullptr && !quantize) return x;
+  pool_.run(columns, [&](size_t c, size_t) {
+    const float* column = inputs + c * width;
+    if (norm != nullptr) {
+      float* normed = scratch_.normed.data() + c * width;
+      kernels_.rms_norm(column, norm, model_.config.rms_eps, width, normed);
+      column = normed;
+    }
+    if (quantize) {
+      kernels_.quantize(column, width, scratch_.quants.data() + c * padded,
+                        scratch_.scales.data() + c * padded / 32);
+    }
+  });
+  return x;
+}
+
+void Forward::project_rows(const Linear& linear, const Activations& x, size_t first_row,
+                           size_t n_rows, float* out) {
+  const Matrix& weight = linear.weight;
+  DotArgs args;
+  args.rows = weight.data + first_row * weight.row_bytes;
+  args.row_bytes = weight.row_bytes;
+  args.n_rows = n_rows;
+  args.x = x;
+  args.out = out + first_row;
+  args.out_stride = weight.rows;
+  kernels_.dot(weight.type, args);
+  if (linear.bias == nullptr) return;
+  for (size_t c = 0; c < x.columns; ++c) {
+    kernels_.add(args.out + c * weight.rows, linear.bias + first_row, n_rows);
+  }
+}
+
+void Forward::project(std::span<const Linear* const> linears, std::span<float* const> outputs,
+                      const Activations& x) {
+  size_t total = 0;
+  for (const Linear* linear : linears) total += linear->weight.rows;
+  const size_t per_chunk = rows_per_chunk(total, pool_.size());
+  size_t chunks = 0;
+  for (const Linear* linear : linears) chunks += chunk_count(linear->weight.rows, per_chunk);
+  pool_.run(chunks, [&](size_t chunk, size_t) {
+    size_t i = 0;
+    while (chunk >= chunk_count(linears[i]->weight.rows, per_chunk)) {
+      chunk -= chunk_count(linears[i]->weight.rows, per_chunk);
+      ++i;
+    }
+    const size_t first = chunk * per_chunk;
+    project_rows(*linears[i], x, first, std::min(per_chunk, linears[i]->weight.rows - first),
+                 outputs[i]);
+  });
+}
+
+void Forward::project_onto_residual(const Linear& linear, const Activations& x) {
+  const size_t rows = linear.weight.rows;
+  const size_t per_chunk = rows_per_chunk(rows, pool_.size());
+  pool_.run(chunk_count(rows, per_chunk), [&](size_t chunk, size_t) {
+    const size_t first = chunk * per_chunk;
+    const size_t count = std::min(per_chunk, rows - first);
+    project_rows(linear, x, first, count, scratch_.projected.data());
+    for (size_t c = 0; c < x.columns; ++c) {
+      kernels_.add(scratch_.residual.data() + c * rows + first,
+                   scratch_.projected.data() + c * rows + first, count);
+    }
+  });
+}
+
+void Forward::logits(size_t first, size_t count, float* out) {
+  const size_t width = model_.config.n_embd;
+  const Linear& head = model_.weights.output;
+  const Activations x = prepare(scratch_.residual.data() + first * width, width, count,
+                                model_.weights.output_norm, head.weight.quantized());
+  const Linear* const linears[] = {&head};
+  float* const outputs[] = {out};
+  project(linears, outputs, x);
+}
+
+}  // namespace hearth::model

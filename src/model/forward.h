@@ -1,0 +1,69 @@
+// One pass of tokens through a model: a few parallel regions for each layer, no graph in between.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "model/kv_view.h"
+#include "model/registry.h"
+#include "model/scratch.h"
+#include "tensor/kernels.h"
+
+namespace hearth::model {
+
+// All memory is taken when it is made; run() allocates nothing.
+//
+// Every result is summed in an order that depends on the model alone: not on threads, on how a
+// prompt is cut into chunks, or on which tokens are computed together.
+class Forward {
+ public:
+  // At most `max_columns` tokens in a run, at most `max_positions` in the cache. The model, the
+  // kernels and the pool must outlive it.
+  Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,
+          size_t max_positions);
+
+  [[nodiscard]] size_t max_columns() const { return max_columns_; }
+
+  // Computes `tokens` at the positions from first_position on and puts their keys and values into
+  // the cache. The caller has checked: ids in [0, n_vocab), 1 to max_columns tokens, and
+  // first_position + tokens.size() <= kv.capacity <= max_positions. `stop` is asked before each
+  // layer; false when it ended the run, whose results are then worthless.
+  [[nodiscard]] bool run(std::span<const int32_t> tokens, size_t first_position, const KvView& kv,
+                         bool (*stop)());
+
+  // Logits of `count` tokens of the last run, from its token `first` on: out[count][n_vocab].
+  void logits(size_t first, size_t count, float* out);
+
+ private:
+  void embed(std::span<const int32_t> tokens);
+  void fill_rope_table(size_t first_position);
+  void attention_block(const LayerWeights& layer, const KvLayer& cache, const KvView& kv,
+                       size_t first_position);
+  void store_column(size_t column, const KvLayer& cache, const KvView& kv, size_t position);
+  void attend(const KvLayer& cache, const KvView& kv, size_t first_position);
+  void ffn_block(const LayerWeights& layer);
+
+  // Readies inputs[c] (or their norm) for matrices that want floats and for those that want quants.
+  Activations prepare(const float* inputs, size_t width, size_t columns, const float* norm,
+                      bool quantize);
+  // outputs[i] = linears[i] x, all as one region.
+  void project(std::span<const Linear* const> linears, std::span<float* const> outputs,
+               const Activations& x);
+  // residual += linear x.
+  void project_onto_residual(const Linear& linear, const Activations& x);
+  void project_rows(const Linear& linear, const Activations& x, size_t first_row, size_t n_rows,
+                    float* out);
+
+  const Model& model_;
+  const Kernels& kernels_;
+  ThreadPool& pool_;
+  size_t max_columns_;
+  size_t max_positions_;
+  size_t columns_ = 0;  // of the run under way
+  Scratch scratch_;
+  std::vector<double> frequencies_;  // [rope dims / 2], radians from one position to the next
+};
+
+}  // namespace hearth::model

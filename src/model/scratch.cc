@@ -1,0 +1,30 @@
+#include "model/scratch.h"
+
+#include <algorithm>
+
+#include "tensor/kernels.h"
+
+namespace hearth::model {
+namespace {
+
+size_t widest_input(const ModelConfig& config) {
+  return Activations::padded(std::max({config.n_embd, config.q_width(), config.n_ff}));
+}
+
+}  // namespace
+
+Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads)
+    : residual(columns * config.n_embd),
+      normed(columns * config.n_embd),
+      query(columns * config.q_width()),
+      key(columns * config.kv_width()),
+      value(columns * config.kv_width()),
+      mixed(columns * config.q_width()),
+      hidden(columns * config.n_ff),
+      projected(columns * std::max(config.n_embd, config.n_ff)),
+      quants(columns * widest_input(config)),
+      scales(columns * widest_input(config) / 32),
+      rope(columns * config.rope.dims),
+      scores(threads * positions) {}
+
+}  // namespace hearth::model

@@ -1,0 +1,29 @@
+// The working memory of a forward pass, taken once when a session opens.
+#pragma once
+
+#include <cstdint>
+
+#include "base/buffer.h"
+#include "model/config.h"
+
+namespace hearth::model {
+
+struct Scratch {
+  Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads);
+
+  Buffer<float> residual;  // [columns][n_embd]
+  Buffer<float> normed;    // [columns][n_embd]
+  Buffer<float> query;     // [columns][q_width], then rotated in place
+  Buffer<float> key;       // [columns][kv_width]
+  Buffer<float> value;     // [columns][kv_width]
+  Buffer<float> mixed;     // [columns][q_width]: what attention gives
+  Buffer<float> hidden;    // [columns][n_ff]: silu(gate) * up
+  Buffer<float>
+      projected;  // [columns][n_embd], or the up half of the feed-forward block: [columns][n_ff]
+  Buffer<int8_t> quants;  // [columns][widest input], activations in 8 bits
+  Buffer<float> scales;   // [columns][widest input / 32]
+  Buffer<float> rope;     // [columns][rope dims / 2][2]: cosine, sine
+  Buffer<float> scores;   // [threads][positions]
+};
+
+}  // namespace hearth::model

@@ -1,0 +1,53 @@
+#include "os/mapped_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "os/file.h"
+
+namespace hearth::os {
+
+Result<MappedFile> MappedFile::open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return system_error(errno, cat("cannot open '", printable(path), "'"));
+  struct stat info{};
+  if (::fstat(fd, &info) != 0) {
+    const int error = errno;
+    ::close(fd);
+    return system_error(error, cat("cannot read '", printable(path), "'"));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    ::close(fd);
+    const char* kind = S_ISDIR(info.st_mode) ? "a folder" : "no regular file";
+    return fail(ErrorCode::bad_file, "'", printable(path), "' is ", kind,
+                ": give the path of a model file");
+  }
+  if (info.st_size == 0) {
+    ::close(fd);
+    return fail(ErrorCode::bad_file, "'", printable(path), "' is empty");
+  }
+  const auto size = static_cast<size_t>(info.st_size);
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+  const int error = errno;
+  ::close(fd);
+  if (memory == MAP_FAILED) return system_error(error, cat("cannot map '", printable(path), "'"));
+  return MappedFile(Bytes(static_cast<const std::byte*>(memory), size));
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+}  // namespace hearth::os

@@ -1,0 +1,30 @@
+// A file mapped read-only into memory: it is read as it is touched, and shares the page cache with
+// every other process that maps it.
+#pragma once
+
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace hearth::os {
+
+class MappedFile {
+ public:
+  // Errors say what is there instead of a readable, non-empty regular file.
+  [[nodiscard]] static Result<MappedFile> open(const std::string& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  [[nodiscard]] Bytes bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(Bytes bytes) : bytes_(bytes) {}
+  Bytes bytes_;
+};
+
+}  // namespace hearth::os

@@ -1,0 +1,126 @@
+#include "os/system.h"
+
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include "os/file.h"
+
+namespace hearth::os {
+namespace {
+
+volatile std::sig_atomic_t interrupt_count = 0;
+
+void on_interrupt(int) {
+  interrupt_count = interrupt_count + 1;
+  if (interrupt_count > 1) ::_exit(130);
+}
+
+void on_bus_error(int) {
+  constexpr char kLine[] =
+      "hearth: the model file became shorter or its disk failed while it was being read: get the "
+      "file again\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kLine, sizeof kLine - 1);
+  ::_exit(1);
+}
+
+// The number behind `field` ("VmHWM:", in kB) of a /proc file; 0 when it is not there.
+uint64_t proc_kilobytes(const std::string& text, std::string_view field) {
+  const size_t at = text.find(field);
+  if (at == text.npos) return 0;
+  const size_t digits = text.find_first_of("0123456789", at + field.size());
+  if (digits == text.npos) return 0;
+  uint64_t value = 0;
+  std::from_chars(text.data() + digits, text.data() + text.size(), value);
+  return value * 1024;
+}
+
+std::string proc_text(const char* path) { return read_text(path, 4u << 20).value_or(""); }
+
+}  // namespace
+
+double monotonic_seconds() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  if (::getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {
+    seed = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  }
+  return seed;
+}
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+std::string program_folder() {
+  char path[4096];
+  const ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
+  if (n <= 0 || static_cast<size_t>(n) == sizeof path) return ".";
+  const std::string_view whole(path, static_cast<size_t>(n));
+  return std::string(whole.substr(0, whole.rfind('/')));
+}
+
+CpuInfo cpu_info() {
+  CpuInfo info;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+    info.usable_threads = static_cast<size_t>(std::max(CPU_COUNT(&set), 1));
+  }
+  const std::string text = proc_text("/proc/cpuinfo");
+  const size_t at = text.find("model name");
+  if (at != text.npos) {
+    const size_t colon = text.find(':', at);
+    const size_t end = text.find('\n', at);
+    if (colon != text.npos && colon < end)
+      info.model = trim(std::string_view(text).substr(colon + 1, end - colon - 1));
+  }
+  return info;
+}
+
+MemoryInfo memory_info() {
+  const std::string text = proc_text("/proc/meminfo");
+  return {proc_kilobytes(text, "MemTotal:"), proc_kilobytes(text, "MemAvailable:")};
+}
+
+ProcessMemory process_memory() {
+  const std::string text = proc_text("/proc/self/status");
+  return {proc_kilobytes(text, "VmHWM:"), proc_kilobytes(text, "RssAnon:")};
+}
+
+void install_signal_handlers() {
+  struct sigaction action{};
+  action.sa_handler = on_interrupt;  // no SA_RESTART: a waiting read ends with EINTR
+  ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = on_bus_error;
+  ::sigaction(SIGBUS, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+bool interrupted() { return interrupt_count != 0; }
+void clear_interrupted() { interrupt_count = 0; }
+
+bool is_terminal(int fd) { return ::isatty(fd) == 1; }
+
+size_t terminal_width() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+}  // namespace hearth::os

@@ -1,0 +1,54 @@
+// What the machine is, what time it is, and what the user wants right now: the doors through which
+// platform facts and chance enter.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace hearth::os {
+
+// Seconds of a clock that only moves forward.
+[[nodiscard]] double monotonic_seconds();
+
+// A seed that no one can guess, from the system.
+[[nodiscard]] uint64_t random_seed();
+
+// An environment variable; nullopt when it is unset or empty.
+[[nodiscard]] std::optional<std::string> environment(const char* name);
+
+// The folder that holds the running program; "." when the system does not say.
+[[nodiscard]] std::string program_folder();
+
+struct CpuInfo {
+  std::string model = "unknown CPU";
+  size_t usable_threads = 1;  // CPUs this process may run on
+};
+[[nodiscard]] CpuInfo cpu_info();
+
+struct MemoryInfo {
+  uint64_t total = 0;      // bytes of RAM
+  uint64_t available = 0;  // bytes that new programs can have without swapping
+};
+[[nodiscard]] MemoryInfo memory_info();
+
+struct ProcessMemory {
+  uint64_t peak_resident = 0;  // bytes, files included (VmHWM)
+  uint64_t anonymous = 0;      // bytes that belong to no file, now (RssAnon)
+};
+[[nodiscard]] ProcessMemory process_memory();
+
+// From here on Ctrl-C sets a flag instead of ending the program; a second one ends it at once.
+// A write to a closed pipe becomes an error value, and a model file that shrinks or whose disk
+// fails under the running program ends it with a line on standard error instead of a bare signal.
+void install_signal_handlers();
+[[nodiscard]] bool interrupted();
+void clear_interrupted();
+
+[[nodiscard]] bool is_terminal(int fd);
+// Columns of the terminal on standard error; 80 when it is none.
+[[nodiscard]] size_t terminal_width();
+
+}  // namespace hearth::os

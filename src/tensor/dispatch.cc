@@ -1,0 +1,82 @@
+#include "tensor/kernels.h"
+#include "tensor/kernels/levels.h"
+#include "tensor/reference.h"
+
+namespace hearth {
+namespace {
+
+Kernels make_reference_kernels() {
+  Kernels kernels;
+  kernels.name = name_of(IsaLevel::reference);
+  kernels.dot = reference::dot;
+  kernels.quantize = reference::quantize;
+  kernels.rms_norm = reference::rms_norm;
+  kernels.silu_mul = reference::silu_mul;
+  kernels.add = reference::add;
+  kernels.attention = reference::attention;
+  kernels.to_f16 = reference::to_f16;
+  return kernels;
+}
+
+}  // namespace
+
+std::string_view name_of(IsaLevel level) {
+  switch (level) {
+    case IsaLevel::reference:
+      return "reference";
+    case IsaLevel::avx2:
+      return "avx2";
+    case IsaLevel::avx512:
+      return "avx512";
+  }
+  return "?";
+}
+
+#if defined(__x86_64__)
+
+std::vector<IsaLevel> available_levels() {
+  __builtin_cpu_init();
+  std::vector<IsaLevel> levels{IsaLevel::reference};
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  if (avx2) levels.push_back(IsaLevel::avx2);
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512vnni");
+  if (avx2 && avx512) levels.push_back(IsaLevel::avx512);
+  return levels;
+}
+
+// Each table is made on first use only: the function that makes it may itself need the level's
+// instructions.
+const Kernels& kernels_for(IsaLevel level) {
+  switch (level) {
+    case IsaLevel::avx2: {
+      static const Kernels kernels = make_avx2_kernels();
+      return kernels;
+    }
+    case IsaLevel::avx512: {
+      static const Kernels kernels = make_avx512_kernels();
+      return kernels;
+    }
+    case IsaLevel::reference:
+      break;
+  }
+  static const Kernels kernels = make_reference_kernels();
+  return kernels;
+}
+
+#else
+
+std::vector<IsaLevel> available_levels() { return {IsaLevel::reference}; }
+
+const Kernels& kernels_for(IsaLevel) {
+  static const Kernels reference = make_reference_kernels();
+  return reference;
+}
+
+#endif
+
+const Kernels& best_kernels() { return kernels_for(available_levels().back()); }
+
+}  // namespace hearth

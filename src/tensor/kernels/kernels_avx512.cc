@@ -1,0 +1,340 @@
+// AVX-512 with VNNI: 64 quants in a vector, multiplied by vpdpbusd (unsigned weights, signed
+// activations). Each format only says how its 64 quants and their 16 lane scales come out of the
+// file.
+#include <immintrin.h>
+
+#include "tensor/blocks.h"
+#include "tensor/float16.h"
+#include "tensor/kernels/levels.h"
+#include "tensor/kernels/quant_tile.h"
+#include "tensor/kernels/scale_decode.h"
+#include "tensor/kernels/simd_avx512.h"
+#include "tensor/kernels/vector_ops.h"
+
+namespace hearth {
+namespace {
+
+struct Isa512 {
+  static constexpr size_t kStep = 64;
+  using Floats = __m512;
+  using Ints = __m512i;
+
+  struct Column {
+    __m512i quants;
+    __m512 scale;  // lanes 0 to 7 the first block's, 8 to 15 the second's
+
+    HEARTH_INLINE void load(const int8_t* from, const float* scales) {
+      quants = _mm512_loadu_si512(from);
+      scale = _mm512_insertf32x8(_mm512_set1_ps(scales[0]), _mm256_set1_ps(scales[1]), 1);
+    }
+  };
+
+  static HEARTH_INLINE Floats zero() { return _mm512_setzero_ps(); }
+  static HEARTH_INLINE Ints int_zero() { return _mm512_setzero_si512(); }
+  static HEARTH_INLINE Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
+  static HEARTH_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
+  static HEARTH_INLINE Floats to_float(Ints a) { return _mm512_cvtepi32_ps(a); }
+  static HEARTH_INLINE float sum(Floats a) { return _mm512_reduce_add_ps(a); }
+  static HEARTH_INLINE Ints dot(Ints acc, Ints weights, const Column& column) {
+    return _mm512_dpbusd_epi32(acc, weights, column.quants);
+  }
+  static HEARTH_INLINE Ints dot_ones(const Column& column) {
+    return _mm512_dpbusd_epi32(int_zero(), _mm512_set1_epi8(1), column.quants);
+  }
+  template <int kOffset>
+  static HEARTH_INLINE Ints minus_offset(const Column& column) {
+    const __m512i offsets = _mm512_set1_epi8(static_cast<char>(kOffset));
+    return _mm512_sub_epi32(int_zero(), _mm512_dpbusd_epi32(int_zero(), offsets, column.quants));
+  }
+};
+
+struct Step {
+  __m512i quants;  // unsigned
+  __m512 scale;    // for each lane of 4 quants
+  __m512 min;      // added, when the format has one
+};
+
+// --- Blocks of 32: a unit is two blocks, one vector. ---
+
+HEARTH_INLINE __m512i load_halves(const uint8_t* first, const uint8_t* second) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second));
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+// 16 bytes of each block, low halves before high halves: the order of the weights.
+HEARTH_INLINE __m512i nibbles(const uint8_t* first, const uint8_t* second) {
+  const __m256i a =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(first)));
+  const __m256i b =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(second)));
+  const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+  const __m512i shifts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
+  return _mm512_and_si512(_mm512_srlv_epi64(both, shifts), _mm512_set1_epi8(15));
+}
+
+HEARTH_INLINE __m512 half_lanes(uint16_t first, uint16_t second) {
+  const __m128i a = _mm_set1_epi16(static_cast<short>(first));
+  const __m128i b = _mm_set1_epi16(static_cast<short>(second));
+  return _mm512_cvtph_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1));
+}
+
+template <class Block>
+struct PairRow {
+  const Block* blocks;
+  HEARTH_INLINE void begin(const std::byte* unit) { blocks = reinterpret_cast<const Block*>(unit); }
+  HEARTH_INLINE __m512 scale() const { return half_lanes(blocks[0].d_f16, blocks[1].d_f16); }
+  HEARTH_INLINE __m512i low_quants() const { return nibbles(blocks[0].quants, blocks[1].quants); }
+  // The fifth bit of each quant, as 16.
+  HEARTH_INLINE __m512i with_high_bits(__m512i quants) const {
+    uint32_t first, second;
+    std::memcpy(&first, blocks[0].high, sizeof first);
+    std::memcpy(&second, blocks[1].high, sizeof second);
+    const __mmask64 mask = static_cast<uint64_t>(second) << 32 | first;
+    return _mm512_mask_add_epi8(quants, mask, quants, _mm512_set1_epi8(16));
+  }
+};
+
+template <class Block, int offset, bool has_min>
+struct PairFormat {
+  static constexpr size_t kUnit = 64;
+  static constexpr int kSteps = 1;
+  static constexpr size_t kUnitBytes = 2 * sizeof(Block);
+  static constexpr int kOffset = offset;
+  static constexpr bool kHasMin = has_min;
+};
+
+template <DType>
+struct Format;
+
+template <>
+struct Format<DType::Q4_0> : PairFormat<BlockQ4_0, 8, false> {
+  struct Row : PairRow<BlockQ4_0> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {low_quants(), scale(), _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q4_1> : PairFormat<BlockQ4_1, 0, true> {
+  struct Row : PairRow<BlockQ4_1> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {low_quants(), scale(), half_lanes(blocks[0].m_f16, blocks[1].m_f16)};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q5_0> : PairFormat<BlockQ5_0, 16, false> {
+  struct Row : PairRow<BlockQ5_0> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {with_high_bits(low_quants()), scale(), _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q5_1> : PairFormat<BlockQ5_1, 0, true> {
+  struct Row : PairRow<BlockQ5_1> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {with_high_bits(low_quants()), scale(), half_lanes(blocks[0].m_f16, blocks[1].m_f16)};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q8_0> : PairFormat<BlockQ8_0, 128, false> {
+  struct Row : PairRow<BlockQ8_0> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      const __m512i quants = load_halves(reinterpret_cast<const uint8_t*>(blocks[0].quants),
+                                         reinterpret_cast<const uint8_t*>(blocks[1].quants));
+      const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+      return {_mm512_xor_si512(quants, sign), scale(), _mm512_setzero_ps()};
+    }
+  };
+};
+
+// --- Blocks of 256: a unit is one block, four vectors of two 32-groups (2s and 2s + 1). ---
+
+template <class Block, int offset, bool has_min>
+struct SuperFormat {
+  static constexpr size_t kUnit = kSuperBlock;
+  static constexpr int kSteps = 4;
+  static constexpr size_t kUnitBytes = sizeof(Block);
+  static constexpr int kOffset = offset;
+  static constexpr bool kHasMin = has_min;
+};
+
+HEARTH_INLINE __m512i twice(const uint8_t* from) {
+  return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+
+// Bits from..from+7 of the first 32 bytes and second..second+7 of the other 32, under a byte mask.
+template <int kFirst, int kSecond, int kMask>
+HEARTH_INLINE __m512i shifted(__m512i bytes) {
+  const __m512i shifts =
+      _mm512_setr_epi64(kFirst, kFirst, kFirst, kFirst, kSecond, kSecond, kSecond, kSecond);
+  return _mm512_and_si512(_mm512_srlv_epi64(bytes, shifts), _mm512_set1_epi8(kMask));
+}
+
+// Adds kValue to each quant whose bit 2s (first 32) or 2s + 1 (second 32) of `bits` is set.
+template <int s, int kValue>
+HEARTH_INLINE __m512i with_bit_plane(__m512i quants, __m512i bits) {
+  const __m512i first = _mm512_set1_epi8(static_cast<char>(1 << (2 * s)));
+  const __m512i second = _mm512_set1_epi8(static_cast<char>(1 << (2 * s + 1)));
+  const __m512i plane = _mm512_mask_blend_epi64(0xF0, first, second);
+  const __mmask64 set = _mm512_test_epi8_mask(bits, plane);
+  return _mm512_mask_add_epi8(quants, set, quants, _mm512_set1_epi8(kValue));
+}
+
+// Lanes of step s when there is one scale for 16 weights: 4 lanes each of entries 4s to 4s + 3.
+template <int s>
+HEARTH_INLINE __m512 lanes_of_16(__m512 table) {
+  constexpr int a = 4 * s;
+  const __m512i index = _mm512_setr_epi32(a, a, a, a, a + 1, a + 1, a + 1, a + 1, a + 2, a + 2,
+                                          a + 2, a + 2, a + 3, a + 3, a + 3, a + 3);
+  return _mm512_permutexvar_ps(index, table);
+}
+
+// Lanes of step s when there is one scale for 32 weights: 8 lanes each of entries first and first
+// + 1.
+template <int kEntry>
+HEARTH_INLINE __m512 lanes_of_32(__m512 table) {
+  constexpr int a = kEntry, b = kEntry + 1;
+  const __m512i index = _mm512_setr_epi32(a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b);
+  return _mm512_permutexvar_ps(index, table);
+}
+
+// Q4_K and Q5_K: 8 scales, then 8 minimums with their sign turned, ready to add.
+template <class Block>
+struct RowK4 {
+  const Block* block;
+  __m512 table;
+
+  HEARTH_INLINE void begin(const std::byte* unit) {
+    block = reinterpret_cast<const Block*>(unit);
+    const __m512 d = _mm512_set1_ps(_cvtsh_ss(block->d_f16));
+    const __m512 dmin = _mm512_set1_ps(-_cvtsh_ss(block->dmin_f16));
+    const __m512 factors = _mm512_mask_blend_ps(0xFF00, d, dmin);
+    table = _mm512_mul_ps(
+        factors, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(decode_scales_k4(block->scales))));
+  }
+  template <int s>
+  HEARTH_INLINE __m512i low_quants() const {
+    return shifted<0, 4, 15>(twice(block->quants + 32 * s));
+  }
+  template <int s>
+  HEARTH_INLINE Step with_scales(__m512i quants) const {
+    return {quants, lanes_of_32<2 * s>(table), lanes_of_32<8 + 2 * s>(table)};
+  }
+};
+
+template <>
+struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true> {
+  struct Row : RowK4<BlockQ4_K> {
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      return with_scales<s>(low_quants<s>());
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true> {
+  struct Row : RowK4<BlockQ5_K> {
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      return with_scales<s>(with_bit_plane<s, 16>(low_quants<s>(), twice(block->high)));
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false> {
+  struct Row {
+    const BlockQ6_K* block;
+    __m512 scales;
+
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ6_K*>(unit);
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block->scales));
+      scales = _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
+                             _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const __m512i low = _mm512_loadu_si512(block->low + 64 * (s / 2));
+      const __m512i bits = shifted<4 * (s % 2), 4 * (s % 2), 15>(low);
+      const __m512i high =
+          shifted<4 * (s % 2), 4 * (s % 2) + 2, 3>(twice(block->high + 32 * (s / 2)));
+      return {_mm512_or_si512(bits, _mm512_slli_epi16(high, 4)), lanes_of_16<s>(scales),
+              _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true> {
+  struct Row {
+    const BlockQ2_K* block;
+    __m512 scales;
+    __m512 mins;
+
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ2_K*>(unit);
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block->scales));
+      const __m512i words = _mm512_cvtepu8_epi32(bytes);
+      scales = _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
+                             _mm512_cvtepi32_ps(_mm512_and_si512(words, _mm512_set1_epi32(15))));
+      mins = _mm512_mul_ps(_mm512_set1_ps(-_cvtsh_ss(block->dmin_f16)),
+                           _mm512_cvtepi32_ps(_mm512_srli_epi32(words, 4)));
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const __m512i quants =
+          shifted<4 * (s % 2), 4 * (s % 2) + 2, 3>(twice(block->quants + 32 * (s / 2)));
+      return {quants, lanes_of_16<s>(scales), lanes_of_16<s>(mins)};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false> {
+  struct Row {
+    const BlockQ3_K* block;
+    __m512 scales;
+
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ3_K*>(unit);
+      scales =
+          _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
+                        _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(decode_scales_k3(block->scales))));
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const __m512i low =
+          shifted<4 * (s % 2), 4 * (s % 2) + 2, 3>(twice(block->quants + 32 * (s / 2)));
+      return {with_bit_plane<s, 4>(low, twice(block->high)), lanes_of_16<s>(scales),
+              _mm512_setzero_ps()};
+    }
+  };
+};
+
+}  // namespace
+
+Kernels make_avx512_kernels() {
+  Kernels kernels;
+  kernels.level = IsaLevel::avx512;
+  kernels.name = "avx512";
+  kernels.dot = dot_any<Avx512, Format, Isa512>;
+  fill_vector_ops<Avx512>(kernels);
+  return kernels;
+}
+
+}  // namespace hearth

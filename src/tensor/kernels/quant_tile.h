@@ -1,0 +1,168 @@
+// The loop that every quantized format shares, compiled for each instruction set: a tile of kRows
+// weight rows times kColumns activation columns, one vector of quants at a time.
+//
+// An instruction set I supplies
+//   I::kStep                    quants in one vector (32 or 64)
+//   I::Column::load(quants, scales)   one step of an activation column: its quants and, for each
+//   32-bit
+//                               lane (4 quants), the scale of its block
+//   I::dot(acc, weights, column)      acc + the products, added up by fours: one int32 lane for 4
+//   quants
+// and a format F of it supplies
+//   F::kUnit                    weights that are decoded together; F::kSteps vectors
+//   F::kUnitBytes               bytes of a unit in the file
+//   F::kOffset                  what is to be subtracted from each quant (0 with a minimum)
+//   F::kHasMin                  whether value = scale * quant + min rather than scale * (quant -
+//   offset) F::Row                      begin(bytes) reads the scales of a unit; step<s>() gives
+//   its s-th vector
+//
+// The offset is taken off in integers: the dot begins at -offset * (sum of the column's quants),
+// which is the same for all rows. Integer sums are exact; each lane's float sum runs over the steps
+// in order; lanes are added at the end. So a result does not depend on kRows, kColumns or threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "tensor/kernels/vector_ops.h"
+
+namespace hearth {
+namespace {
+
+#define HEARTH_INLINE inline __attribute__((always_inline))
+
+// body(std::integral_constant<int, 0>) ... body(<N-1>), unrolled.
+template <class Body, int... I>
+HEARTH_INLINE void unrolled_impl(Body& body, std::integer_sequence<int, I...>) {
+  (body(std::integral_constant<int, I>{}), ...);
+}
+template <int kTimes, class Body>
+HEARTH_INLINE void unrolled(Body body) {
+  unrolled_impl(body, std::make_integer_sequence<int, kTimes>{});
+}
+
+// Weights and columns of one tile, and its float sums.
+template <class I, class F, int kRows, int kColumns>
+struct Tile {
+  typename I::Floats sums[kRows][kColumns];
+
+  HEARTH_INLINE void clear() {
+    unrolled<kRows>([&](auto r) { unrolled<kColumns>([&](auto c) { sums[r][c] = I::zero(); }); });
+  }
+
+  // One unit: rows[r] points at its bytes; quants and scales at the columns' part of it.
+  HEARTH_INLINE void unit(const std::byte* first_row, size_t row_bytes, const int8_t* quants,
+                          const float* scales, size_t column_stride) {
+    typename F::Row rows[kRows];
+    unrolled<kRows>([&](auto r) { rows[r].begin(first_row + r * row_bytes); });
+    unrolled<F::kSteps>([&](auto s) {
+      typename I::Column columns[kColumns];
+      typename I::Ints starts[kColumns];
+      typename I::Floats sums_of_column[kColumns];
+      unrolled<kColumns>([&](auto c) {
+        const size_t at = c * column_stride + s * I::kStep;
+        columns[c].load(quants + at, scales + at / 32);
+        if constexpr (F::kHasMin) {
+          starts[c] = I::int_zero();
+          sums_of_column[c] = I::mul(I::to_float(I::dot_ones(columns[c])), columns[c].scale);
+        } else {
+          starts[c] = I::template minus_offset<F::kOffset>(columns[c]);
+        }
+      });
+      unrolled<kRows>([&](auto r) {
+        const auto weights = rows[r].template step<s>();
+        unrolled<kColumns>([&](auto c) {
+          const auto dot = I::to_float(I::dot(starts[c], weights.quants, columns[c]));
+          sums[r][c] = I::fma(dot, I::mul(weights.scale, columns[c].scale), sums[r][c]);
+          if constexpr (F::kHasMin) sums[r][c] = I::fma(weights.min, sums_of_column[c], sums[r][c]);
+        });
+      });
+    });
+  }
+};
+
+template <class I, class F, int kRows, int kColumns>
+void dot_tile(const DotArgs& args, size_t row, size_t column) {
+  const size_t n = args.x.n;
+  const size_t stride = Activations::padded(n);
+  const std::byte* weights = args.rows + row * args.row_bytes;
+  const int8_t* quants = args.x.quants + column * stride;
+  const float* scales = args.x.scales + column * stride / 32;
+  Tile<I, F, kRows, kColumns> tile;
+  tile.clear();
+  const size_t units = n / F::kUnit;
+  for (size_t u = 0; u < units; ++u) {
+    tile.unit(weights + u * F::kUnitBytes, args.row_bytes, quants + u * F::kUnit,
+              scales + u * F::kUnit / 32, stride);
+  }
+  if (n % F::kUnit != 0) {
+    // A row that ends inside a unit (an odd number of 32-blocks in pairs): zero bytes behind it.
+    const size_t rest = n % F::kUnit * F::kUnitBytes / F::kUnit;
+    std::byte padded[kRows][F::kUnitBytes] = {};
+    for (size_t r = 0; r < kRows; ++r) {
+      std::memcpy(padded[r], weights + r * args.row_bytes + units * F::kUnitBytes, rest);
+    }
+    tile.unit(padded[0], F::kUnitBytes, quants + units * F::kUnit, scales + units * F::kUnit / 32,
+              stride);
+  }
+  unrolled<kRows>([&](auto r) {
+    unrolled<kColumns>([&](auto c) {
+      args.out[(column + c) * args.out_stride + row + r] = I::sum(tile.sums[r][c]);
+    });
+  });
+}
+
+template <class I, class F, int kRows>
+void dot_row_group(const DotArgs& args, size_t row) {
+  size_t column = 0;
+  for (; column + 4 <= args.x.columns; column += 4) dot_tile<I, F, kRows, 4>(args, row, column);
+  for (; column < args.x.columns; ++column) dot_tile<I, F, kRows, 1>(args, row, column);
+}
+
+// All rows and columns of args, in tiles of 4 rows.
+template <class I, class F>
+void dot_quantized(const DotArgs& args) {
+  size_t row = 0;
+  for (; row + 4 <= args.n_rows; row += 4) dot_row_group<I, F, 4>(args, row);
+  for (; row < args.n_rows; ++row) dot_row_group<I, F, 1>(args, row);
+}
+
+// The format's entry of the dot function of an instruction set.
+template <class S, template <DType> class FormatOf, class I>
+void dot_any(DType type, const DotArgs& args) {
+  switch (type) {
+    case DType::F32:
+      return dot_float_rows<S, Storage::f32>(args);
+    case DType::F16:
+      return dot_float_rows<S, Storage::f16>(args);
+    case DType::BF16:
+      return dot_float_rows<S, Storage::bf16>(args);
+    case DType::Q4_0:
+      return dot_quantized<I, FormatOf<DType::Q4_0>>(args);
+    case DType::Q4_1:
+      return dot_quantized<I, FormatOf<DType::Q4_1>>(args);
+    case DType::Q5_0:
+      return dot_quantized<I, FormatOf<DType::Q5_0>>(args);
+    case DType::Q5_1:
+      return dot_quantized<I, FormatOf<DType::Q5_1>>(args);
+    case DType::Q8_0:
+      return dot_quantized<I, FormatOf<DType::Q8_0>>(args);
+    case DType::Q2_K:
+      return dot_quantized<I, FormatOf<DType::Q2_K>>(args);
+    case DType::Q3_K:
+      return dot_quantized<I, FormatOf<DType::Q3_K>>(args);
+    case DType::Q4_K:
+      return dot_quantized<I, FormatOf<DType::Q4_K>>(args);
+    case DType::Q5_K:
+      return dot_quantized<I, FormatOf<DType::Q5_K>>(args);
+    case DType::Q6_K:
+      return dot_quantized<I, FormatOf<DType::Q6_K>>(args);
+    default:
+      return;  // not computable: callers have checked
+  }
+}
+
+}  // namespace
+}  // namespace hearth

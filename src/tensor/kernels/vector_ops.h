@@ -1,0 +1,244 @@
+// Float operations written once and compiled for each instruction set: S is Avx2 or Avx512.
+//
+// Rows whose length is no multiple of the vector end in a copy padded with zeros, so the sums have
+// the same order whatever the tail is. All names are in an unnamed namespace: each instruction
+// set's file must keep its own copies (see float16.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "tensor/kernels.h"
+
+namespace hearth {
+namespace {
+
+enum class Storage { f32, f16, bf16 };
+
+template <Storage storage>
+using Stored = std::conditional_t<storage == Storage::f32, float, uint16_t>;
+
+template <class S, Storage storage>
+typename S::V load(const Stored<storage>* from) {
+  if constexpr (storage == Storage::f32)
+    return S::load(from);
+  else if constexpr (storage == Storage::f16)
+    return S::load_f16(from);
+  else
+    return S::load_bf16(from);
+}
+
+// The last `count` (fewer than a vector) values, followed by zeros.
+template <class S, Storage storage>
+typename S::V load_tail(const Stored<storage>* from, size_t count) {
+  Stored<storage> padded[S::kLanes] = {};
+  std::memcpy(padded, from, count * sizeof padded[0]);
+  return load<S, storage>(padded);
+}
+
+// Dots of one stored row with kColumns float columns, x[c] = column + c * n. Two accumulators for
+// each.
+template <class S, Storage storage, int kColumns>
+void dot_columns(const Stored<storage>* row, const float* x, size_t n, float* out,
+                 size_t out_stride) {
+  typename S::V even[kColumns], odd[kColumns];
+  for (int c = 0; c < kColumns; ++c) even[c] = odd[c] = S::zero();
+  size_t i = 0;
+  for (; i + 2 * S::kLanes <= n; i += 2 * S::kLanes) {
+    const auto first = load<S, storage>(row + i);
+    const auto second = load<S, storage>(row + i + S::kLanes);
+    for (int c = 0; c < kColumns; ++c) {
+      const float* column = x + static_cast<size_t>(c) * n + i;
+      even[c] = S::fma(first, S::load(column), even[c]);
+      odd[c] = S::fma(second, S::load(column + S::kLanes), odd[c]);
+    }
+  }
+  for (; i < n; i += S::kLanes) {
+    const size_t count = n - i < S::kLanes ? n - i : S::kLanes;
+    const auto weights = load_tail<S, storage>(row + i, count);
+    for (int c = 0; c < kColumns; ++c) {
+      const auto column = load_tail<S, Storage::f32>(x + static_cast<size_t>(c) * n + i, count);
+      even[c] = S::fma(weights, column, even[c]);
+    }
+  }
+  for (int c = 0; c < kColumns; ++c) {
+    out[static_cast<size_t>(c) * out_stride] = S::sum(S::add(even[c], odd[c]));
+  }
+}
+
+template <class S, Storage storage>
+void dot_float_rows(const DotArgs& args) {
+  const size_t n = args.x.n;
+  for (size_t r = 0; r < args.n_rows; ++r) {
+    const auto* row = reinterpret_cast<const Stored<storage>*>(args.rows + r * args.row_bytes);
+    size_t c = 0;
+    for (; c + 4 <= args.x.columns; c += 4) {
+      dot_columns<S, storage, 4>(row, args.x.values + c * n, n, args.out + c * args.out_stride + r,
+                                 args.out_stride);
+    }
+    for (; c < args.x.columns; ++c) {
+      dot_columns<S, storage, 1>(row, args.x.values + c * n, n, args.out + c * args.out_stride + r,
+                                 args.out_stride);
+    }
+  }
+}
+
+// e^x to within 2 units in the last place for x in [-87, 88]; smaller x give the value at -87.
+// Cody-Waite reduction by ln 2 in two parts, then the Taylor polynomial of degree 7 on |r| <=
+// ln2/2, whose remainder is below 2^-27.
+template <class S>
+typename S::V exp(typename S::V x) {
+  x = S::min(S::max(x, S::set(-87.0f)), S::set(88.0f));
+  const auto whole = S::round(S::mul(x, S::set(1.44269504f)));
+  auto r = S::fma(whole, S::set(-0.693359375f), x);
+  r = S::fma(whole, S::set(2.12194440e-4f), r);
+  auto p = S::set(1.0f / 5040.0f);
+  p = S::fma(p, r, S::set(1.0f / 720.0f));
+  p = S::fma(p, r, S::set(1.0f / 120.0f));
+  p = S::fma(p, r, S::set(1.0f / 24.0f));
+  p = S::fma(p, r, S::set(1.0f / 6.0f));
+  p = S::fma(p, r, S::set(0.5f));
+  p = S::fma(p, r, S::set(1.0f));
+  p = S::fma(p, r, S::set(1.0f));
+  return S::times_pow2(p, whole);
+}
+
+// Calls body(offset, count) for each vector of n values; count is below a whole vector at the tail
+// only.
+template <class S, class Body>
+void for_vectors(size_t n, Body body) {
+  for (size_t i = 0; i < n; i += S::kLanes) body(i, n - i < S::kLanes ? n - i : S::kLanes);
+}
+
+template <class S>
+typename S::V load_count(const float* from, size_t count) {
+  return count == S::kLanes ? S::load(from) : load_tail<S, Storage::f32>(from, count);
+}
+
+template <class S>
+void store_count(float* to, typename S::V value, size_t count) {
+  if (count == S::kLanes) return S::store(to, value);
+  float padded[S::kLanes];
+  S::store(padded, value);
+  std::memcpy(to, padded, count * sizeof(float));
+}
+
+template <class S>
+void rms_norm(const float* x, const float* weight, float eps, size_t n, float* out) {
+  auto squares = S::zero();
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    const auto v = load_count<S>(x + i, count);
+    squares = S::fma(v, v, squares);
+  });
+  const float mean = S::sum(squares) / static_cast<float>(n);
+  const auto scale = S::set(1.0f / __builtin_sqrtf(mean + eps));
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    const auto v = S::mul(load_count<S>(x + i, count), scale);
+    store_count<S>(out + i, S::mul(v, load_count<S>(weight + i, count)), count);
+  });
+}
+
+template <class S>
+void silu_mul(float* gate, const float* up, size_t n) {
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    const auto g = load_count<S>(gate + i, count);
+    const auto sigmoid = S::div(S::set(1.0f), S::add(S::set(1.0f), exp<S>(S::sub(S::zero(), g))));
+    store_count<S>(gate + i, S::mul(S::mul(g, sigmoid), load_count<S>(up + i, count)), count);
+  });
+}
+
+template <class S>
+void add(float* x, const float* y, size_t n) {
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    store_count<S>(x + i, S::add(load_count<S>(x + i, count), load_count<S>(y + i, count)), count);
+  });
+}
+
+template <class S>
+void to_f16(const float* values, size_t n, uint16_t* out) {
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    uint16_t padded[S::kLanes];
+    S::store_f16(padded, load_count<S>(values + i, count));
+    std::memcpy(out + i, padded, count * sizeof(uint16_t));
+  });
+}
+
+// Blocks of 32 as reference::quantize makes them, bit for bit on finite values.
+template <class S>
+void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
+  constexpr size_t kVectors = 32 / S::kLanes;
+  for (size_t block = 0; block < Activations::padded(n); block += 32) {
+    float padded[32] = {};
+    const float* from = values + block;
+    if (n < block + 32) {
+      if (n > block) std::memcpy(padded, values + block, (n - block) * sizeof(float));
+      from = padded;
+    }
+    typename S::V v[kVectors];
+    auto top = S::zero();
+    for (size_t k = 0; k < kVectors; ++k) {
+      v[k] = S::load(from + k * S::kLanes);
+      top = S::max(S::abs(v[k]), top);
+    }
+    const float largest = S::largest(top);
+    scales[block / 32] = largest / 127.0f;
+    const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    // An infinite inverse (subnormal block) has no usable quants; nor has anything beyond the
+    // floats.
+    const auto factor = S::set(inverse <= __FLT_MAX__ && largest <= __FLT_MAX__ ? inverse : 0.0f);
+    for (size_t k = 0; k < kVectors; ++k) {
+      S::store_i8(quants + block + k * S::kLanes, S::mul(v[k], factor));
+    }
+  }
+}
+
+template <class S, Storage storage>
+void attend(const AttentionArgs& args) {
+  using Element = Stored<storage>;
+  float largest = -__builtin_inff();
+  for (size_t p = 0; p < args.n_positions; ++p) {
+    const auto* key = reinterpret_cast<const Element*>(args.keys + p * args.key_stride);
+    dot_columns<S, storage, 1>(key, args.query, args.head_dim, args.scores + p, 0);
+    args.scores[p] *= args.scale;
+    largest = args.scores[p] > largest ? args.scores[p] : largest;
+  }
+  auto totals = S::zero();
+  for_vectors<S>(args.n_positions, [&](size_t i, size_t count) {
+    const auto weights = exp<S>(S::sub(load_count<S>(args.scores + i, count), S::set(largest)));
+    store_count<S>(args.scores + i, weights, count);
+    totals = S::add(totals, load_count<S>(args.scores + i, count));
+  });
+  const auto inverse = S::set(1.0f / S::sum(totals));
+  for_vectors<S>(args.head_dim, [&](size_t i, size_t count) {
+    auto mixed = S::zero();
+    for (size_t p = 0; p < args.n_positions; ++p) {
+      const auto* value = reinterpret_cast<const Element*>(args.values + p * args.value_stride) + i;
+      const auto v =
+          count == S::kLanes ? load<S, storage>(value) : load_tail<S, storage>(value, count);
+      mixed = S::fma(S::set(args.scores[p]), v, mixed);
+    }
+    store_count<S>(args.out + i, S::mul(mixed, inverse), count);
+  });
+}
+
+template <class S>
+void attention(const AttentionArgs& args) {
+  if (args.kv_type == DType::F32) return attend<S, Storage::f32>(args);
+  attend<S, Storage::f16>(args);
+}
+
+// Everything in the table but the dots of quantized weights.
+template <class S>
+void fill_vector_ops(Kernels& kernels) {
+  kernels.quantize = quantize<S>;
+  kernels.rms_norm = rms_norm<S>;
+  kernels.silu_mul = silu_mul<S>;
+  kernels.add = add<S>;
+  kernels.attention = attention<S>;
+  kernels.to_f16 = to_f16<S>;
+}
+
+}  // namespace
+}  // namespace hearth

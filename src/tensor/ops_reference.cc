@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "tensor/blocks.h"
+#include "tensor/float16.h"
+#include "tensor/reference.h"
+
+namespace hearth::reference {
+namespace {
+
+// Column c as the floats that the kernels see: exact values, or scale * quant.
+std::vector<float> column_values(DType type, const Activations& x, size_t c) {
+  std::vector<float> values(x.n);
+  const size_t padded = Activations::padded(x.n);
+  const bool exact = type == DType::F32 || type == DType::F16 || type == DType::BF16;
+  for (size_t i = 0; i < x.n; ++i) {
+    values[i] = exact ? x.values[c * x.n + i]
+                      : x.scales[(c * padded + i) / kSmallBlock] *
+                            static_cast<float>(x.quants[c * padded + i]);
+  }
+  return values;
+}
+
+float kv_at(const std::byte* row, DType type, size_t i) {
+  float value = 0;
+  dequantize(type, row + i * traits(type).block_bytes, 1, &value);
+  return value;
+}
+
+}  // namespace
+
+void dot(DType type, const DotArgs& args) {
+  const size_t n = args.x.n;
+  std::vector<float> row(n);
+  for (size_t c = 0; c < args.x.columns; ++c) {
+    const std::vector<float> column = column_values(type, args.x, c);
+    for (size_t r = 0; r < args.n_rows; ++r) {
+      dequantize(type, args.rows + r * args.row_bytes, n, row.data());
+      double sum = 0;
+      for (size_t i = 0; i < n; ++i)
+        sum += static_cast<double>(row[i]) * static_cast<double>(column[i]);
+      args.out[c * args.out_stride + r] = static_cast<float>(sum);
+    }
+  }
+}
+
+void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
+  for (size_t block = 0; block < Activations::padded(n); block += kSmallBlock) {
+    const size_t end = std::min<size_t>(n, block + kSmallBlock);
+    float largest = 0;
+    for (size_t i = block; i < end; ++i) largest = std::max(largest, std::fabs(values[i]));
+    const float scale = largest / 127.0f;
+    const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+    scales[block / kSmallBlock] = scale;
+    for (size_t i = block; i < block + kSmallBlock; ++i) {
+      const float scaled = i < end ? std::nearbyint(values[i] * inverse) : 0.0f;
+      // A subnormal or NaN block has no usable inverse; whatever it holds, the quant stays in
+      // range.
+      quants[i] = static_cast<int8_t>(scaled >= -127.0f && scaled <= 127.0f ? scaled : 0.0f);
+    }
+  }
+}
+
+void rms_norm(const float* x, const float* weight, float eps, size_t n, float* out) {
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  const float scale =
+      static_cast<float>(1.0 / std::sqrt(sum / static_cast<double>(n) + static_cast<double>(eps)));
+  for (size_t i = 0; i < n; ++i) out[i] = x[i] * scale * weight[i];
+}
+
+void silu_mul(float* gate, const float* up, size_t n) {
+  for (size_t i = 0; i < n; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+void add(float* x, const float* y, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] += y[i];
+}
+
+void attention(const AttentionArgs& args) {
+  float largest = -INFINITY;
+  for (size_t p = 0; p < args.n_positions; ++p) {
+    const std::byte* key = args.keys + p * args.key_stride;
+    double sum = 0;
+    for (size_t i = 0; i < args.head_dim; ++i) {
+      sum += static_cast<double>(args.query[i]) * static_cast<double>(kv_at(key, args.kv_type, i));
+    }
+    args.scores[p] = static_cast<float>(sum) * args.scale;
+    largest = std::max(largest, args.scores[p]);
+  }
+  double total = 0;
+  std::vector<double> mixed(args.head_dim, 0.0);
+  for (size_t p = 0; p < args.n_positions; ++p) {
+    const double weight = std::exp(static_cast<double>(args.scores[p] - largest));
+    const std::byte* value = args.values + p * args.value_stride;
+    total += weight;
+    for (size_t i = 0; i < args.head_dim; ++i) {
+      mixed[i] += weight * static_cast<double>(kv_at(value, args.kv_type, i));
+    }
+  }
+  for (size_t i = 0; i < args.head_dim; ++i) args.out[i] = static_cast<float>(mixed[i] / total);
+}
+
+void to_f16(const float* values, size_t n, uint16_t* out) {
+  for (size_t i = 0; i < n; ++i) out[i] = f32_to_f16(values[i]);
+}
+
+}  // namespace hearth::reference

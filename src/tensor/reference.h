@@ -1,0 +1,25 @@
+// The plain definition of every operation on tensors: short loops in the order of the formulas.
+// Everything fast is tested against these.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/dtype.h"
+#include "tensor/kernels.h"
+
+namespace hearth::reference {
+
+// Expands `n` weights of one row (n is a multiple of the type's block) to floats. The type must be
+// computable. Formulas: docs/formats/blocks.md.
+void dequantize(DType type, const std::byte* row, size_t n, float* out);
+
+void dot(DType type, const DotArgs& args);
+void quantize(const float* values, size_t n, int8_t* quants, float* scales);
+void rms_norm(const float* x, const float* weight, float eps, size_t n, float* out);
+void silu_mul(float* gate, const float* up, size_t n);
+void add(float* x, const float* y, size_t n);
+void attention(const AttentionArgs& args);
+void to_f16(const float* values, size_t n, uint16_t* out);
+
+}  // namespace hearth::reference

@@ -1,0 +1,190 @@
+#include "text/tokenizer_bpe.h"
+
+#include "base/utf8.h"
+
+namespace hearth::text {
+
+namespace {
+
+constexpr std::string_view kMergesKey = "tokenizer.ggml.merges";
+
+constexpr bool is_printable(int byte) {
+  return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xFF && byte != 0xAD);
+}
+
+constexpr std::array<char32_t, 256> kCharOfByte = [] {
+  std::array<char32_t, 256> chars{};
+  char32_t next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    chars[static_cast<size_t>(byte)] = is_printable(byte) ? static_cast<char32_t>(byte) : next++;
+  }
+  return chars;
+}();
+
+constexpr size_t kByteChars = 0x100 + 68;  // 68 bytes are not printable
+
+constexpr std::array<int16_t, kByteChars> kByteOfChar = [] {
+  std::array<int16_t, kByteChars> bytes{};
+  for (int16_t& byte : bytes) byte = -1;
+  for (size_t byte = 0; byte < 256; ++byte) bytes[kCharOfByte[byte]] = static_cast<int16_t>(byte);
+  return bytes;
+}();
+
+void append_byte_chars(std::string& out, std::string_view bytes) {
+  for (const char c : bytes) append_utf8(out, kCharOfByte[static_cast<unsigned char>(c)]);
+}
+
+}  // namespace
+
+char32_t byte_to_char(uint8_t byte) { return kCharOfByte[byte]; }
+
+int char_to_byte(char32_t code) { return code < kByteChars ? kByteOfChar[code] : -1; }
+
+Result<std::unique_ptr<BpeEncoder>> BpeEncoder::create(const gguf::Metadata& metadata,
+                                                       const Vocab& vocab,
+                                                       std::vector<std::string>& warnings) {
+  auto encoder = std::make_unique<BpeEncoder>();
+  encoder->choose_splitter(vocab, warnings);
+  encoder->map_bytes(vocab, warnings);
+  HEARTH_CHECK(encoder->read_merges(metadata, vocab, warnings));
+  return encoder;
+}
+
+void BpeEncoder::choose_splitter(const Vocab& vocab, std::vector<std::string>& warnings) {
+  const std::string_view name = vocab.pre_name();
+  if (const PreTokenizer* known = find_pre_tokenizer(name)) {
+    pre_ = *known;
+    return;
+  }
+  constexpr std::string_view kCost =
+      ": text is split into words as GPT-2 does, which may differ from how the model was trained "
+      "and make its answers quietly worse; ";
+  if (name.empty() || name == "default") {
+    warnings.push_back(
+        cat("the model does not say how it splits text into words "
+            "(tokenizer.ggml.pre)",
+            kCost, "convert it again with a newer converter"));
+  } else {
+    warnings.push_back(cat("hearth does not know the pre-tokenizer '", printable(name, 40),
+                           "' (tokenizer.ggml.pre)", kCost,
+                           "a newer hearth may know it, or convert the model again"));
+  }
+}
+
+void BpeEncoder::map_bytes(const Vocab& vocab, std::vector<std::string>& warnings) {
+  unknown_ = vocab.unk().value_or(kNoToken);
+  size_t missing = 0;
+  for (size_t byte = 0; byte < byte_tokens_.size(); ++byte) {
+    std::string text;
+    append_utf8(text, kCharOfByte[byte]);
+    const auto token = vocab.find(text);
+    const bool usable = token && vocab.kind(*token) != TokenKind::control;
+    byte_tokens_[byte] = usable ? *token : kNoToken;
+    missing += usable ? 0 : 1;
+  }
+  if (missing != 0) {
+    warnings.push_back(cat("the vocabulary has no token for ", missing,
+                           " of the 256 bytes: text "
+                           "that needs them is lost in the prompt"));
+  }
+}
+
+Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab& vocab,
+                                     std::vector<std::string>& warnings) {
+  HEARTH_TRY(const gguf::Array* array, metadata.array(kMergesKey, gguf::ValueType::string));
+  if (array == nullptr) {
+    return fail(ErrorCode::bad_file, "metadata key '", kMergesKey,
+                "' is missing, which a 'gpt2' tokenizer needs: convert the model again");
+  }
+  if (array->count > kMaxMerges) {
+    return fail(ErrorCode::too_large, "metadata key '", kMergesKey, "' has ", array->count,
+                " merges; hearth reads at most ", kMaxMerges);
+  }
+  merges_.reserve(array->count);
+  std::string joined;
+  uint64_t useless = 0;
+  uint64_t at = 0;
+  for (uint64_t rank = 0; rank < array->count; ++rank) {
+    const std::string_view line = array->next_string(at);
+    const size_t space = line.find(' ', 1);
+    if (space == line.npos || space + 1 == line.size()) {
+      return fail(ErrorCode::bad_file, "metadata key '", kMergesKey, "': merge ", rank, " ('",
+                  printable(line, 40), "') is not two tokens with a space between them");
+    }
+    joined.assign(line.substr(0, space)).append(line.substr(space + 1));
+    const auto left = vocab.find(line.substr(0, space));
+    const auto right = vocab.find(line.substr(space + 1));
+    const auto whole = vocab.find(joined);
+    if (left && right && whole) {
+      merges_.insert(*left, *right, {static_cast<uint32_t>(rank), *whole});
+    } else {
+      ++useless;
+    }
+  }
+  if (useless != 0) {
+    warnings.push_back(cat(useless, " of ", array->count,
+                           " merges name tokens that the vocabulary does not have: ignored"));
+  }
+  return {};
+}
+
+void BpeEncoder::encode(const Vocab& vocab, std::string_view text, bool /*at_start*/,
+                        std::vector<Token>& out) const {
+  Merger merger;
+  std::string scratch;
+  WordCache cache(text.size());
+  WordSplitter words(pre_.splitter, text);
+  for (std::string_view word; words.next(word);) {
+    if (cache.copy(word, out)) continue;
+    const size_t begin = out.size();
+    const Token whole = pre_.ignore_merges ? whole_word(vocab, word, scratch) : kNoToken;
+    if (whole != kNoToken) {
+      out.push_back(whole);
+    } else {
+      for (size_t at = 0; at < word.size(); at += kMaxWordBytes) {
+        encode_word(word.substr(at, kMaxWordBytes), merger, out);
+      }
+    }
+    cache.remember(word, begin, out);
+  }
+}
+
+Token BpeEncoder::whole_word(const Vocab& vocab, std::string_view word,
+                             std::string& scratch) const {
+  if (word.size() > vocab.longest_text()) return kNoToken;
+  scratch.clear();
+  append_byte_chars(scratch, word);
+  const auto token = vocab.find(scratch);
+  return token && vocab.kind(*token) != TokenKind::control ? *token : kNoToken;
+}
+
+void BpeEncoder::encode_word(std::string_view word, Merger& merger, std::vector<Token>& out) const {
+  merger.clear();
+  for (const char c : word) {
+    const Token token = byte_tokens_[static_cast<unsigned char>(c)];
+    merger.push(token, 1);
+  }
+  merger.run([&](const Symbol& left, const Symbol& right) {
+    return merges_.find(left.token, right.token);
+  });
+  for (const Symbol& symbol : merger.symbols()) {
+    const Token token = symbol.token != kNoToken ? symbol.token : unknown_;
+    if (token != kNoToken) out.push_back(token);
+  }
+}
+
+void BpeEncoder::append_normal(const Vocab& vocab, Token token, std::string& out) const {
+  const std::string_view text = vocab.text(token);
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Char c = decode_utf8(text, at);
+    const int byte = c.valid ? char_to_byte(c.code) : -1;
+    if (byte >= 0) {
+      out.push_back(static_cast<char>(byte));
+    } else {  // an added token that is not spelled in the alphabet of bytes
+      out.append(text.substr(at, c.length));
+    }
+    at += c.length;
+  }
+}
+
+}  // namespace hearth::text

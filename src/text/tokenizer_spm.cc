@@ -1,0 +1,186 @@
+#include "text/tokenizer_spm.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/utf8.h"
+
+namespace hearth::text {
+
+namespace {
+
+constexpr std::string_view kSpace = "\u2581";
+
+// Text can only ever become tokens of these kinds; spelling out "<s>" must not make the bos token.
+bool is_mergeable(TokenKind kind) {
+  return kind == TokenKind::normal || kind == TokenKind::user_defined || kind == TokenKind::unused;
+}
+
+// Whether a space stands anywhere behind another character.
+bool has_inner_space(std::string_view text) {
+  for (size_t at = text.find(kSpace); at != text.npos; at = text.find(kSpace, at + kSpace.size())) {
+    if (at != 0 && !ends_with(text.substr(0, at), kSpace)) return true;
+  }
+  return false;
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    if (c == ' ') {
+      out.append(kSpace);
+    } else {
+      out.push_back(c);
+    }
+  }
+}
+
+// Where the word that begins at `at` ends: in front of the first space behind a non-space.
+size_t word_end(std::string_view text, size_t at) {
+  size_t end = at;
+  while (text.compare(end, kSpace.size(), kSpace) == 0) end += kSpace.size();
+  end = text.find(kSpace, end);
+  return end == text.npos ? text.size() : end;
+}
+
+// At most kMaxWordBytes from `at`, not ending inside a character.
+size_t cut(std::string_view text, size_t at, size_t end) {
+  if (end - at <= kMaxWordBytes) return end;
+  return at + complete_utf8_prefix(text.substr(at, kMaxWordBytes));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SpmEncoder>> SpmEncoder::create(const Vocab& vocab,
+                                                       std::vector<std::string>& warnings) {
+  auto encoder = std::make_unique<SpmEncoder>();
+  encoder->rank_tokens(vocab);
+  const Token unknown = vocab.unk().value_or(kNoToken);
+  encoder->byte_tokens_.fill(kNoToken);
+  for (size_t i = 0; i < vocab.size(); ++i) {
+    const auto token = static_cast<Token>(i);
+    const auto byte = vocab.byte_value(token);
+    if (byte && encoder->byte_tokens_[*byte] == kNoToken) encoder->byte_tokens_[*byte] = token;
+  }
+  size_t missing = 0;
+  for (Token& token : encoder->byte_tokens_) {
+    if (token != kNoToken) continue;
+    ++missing;
+    token = unknown;
+  }
+  if (missing != 0 && unknown == kNoToken) {
+    return fail(ErrorCode::bad_file, "the vocabulary lacks ", missing,
+                " of the 256 byte tokens and has no unknown token, so not every text can be "
+                "encoded: convert the model again");
+  }
+  if (missing != 0) {
+    warnings.push_back(cat("the vocabulary lacks ", missing,
+                           " of the 256 byte tokens: rare characters are lost in the prompt"));
+  }
+  for (size_t c = 0; c < encoder->ascii_tokens_.size(); ++c) {
+    const char text = static_cast<char>(c);
+    encoder->ascii_tokens_[c] = encoder->find(vocab, {&text, 1}).token;
+  }
+  return encoder;
+}
+
+void SpmEncoder::rank_tokens(const Vocab& vocab) {
+  words_are_independent_ = true;
+  std::vector<Token> order;
+  for (size_t i = 0; i < vocab.size(); ++i) {
+    const auto token = static_cast<Token>(i);
+    const std::string_view text = vocab.text(token);
+    if (text.empty() || !is_mergeable(vocab.kind(token))) continue;
+    order.push_back(token);
+    longest_ = std::max(longest_, text.size());
+    if (has_inner_space(text)) words_are_independent_ = false;
+  }
+  std::sort(order.begin(), order.end(),
+            [&](Token a, Token b) { return vocab.score(a) > vocab.score(b); });
+  ranks_.assign(vocab.size(), kNoMerge);
+  uint32_t rank = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (i != 0 && vocab.score(order[i]) != vocab.score(order[i - 1])) ++rank;
+    ranks_[static_cast<size_t>(order[i])] = rank;  // equal scores share a rank: leftmost first
+  }
+}
+
+Merge SpmEncoder::find(const Vocab& vocab, std::string_view text) const {
+  if (text.size() > longest_) return {};
+  const auto token = vocab.find(text);
+  if (!token) return {};
+  const uint32_t rank = ranks_[static_cast<size_t>(*token)];
+  return rank == kNoMerge ? Merge{} : Merge{rank, *token};
+}
+
+void SpmEncoder::append_bytes(std::string_view text, std::vector<Token>& out) const {
+  if (text == kSpace) text = " ";  // a vocabulary without U+2581: still a space when read back
+  for (const char c : text) out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
+}
+
+void SpmEncoder::encode(const Vocab& vocab, std::string_view text, bool at_start,
+                        std::vector<Token>& out) const {
+  std::string escaped;
+  escaped.reserve(text.size() + text.size() / 2);
+  if (vocab.add_space_prefix() && at_start) escaped.append(kSpace);
+  // U+2581 in the text itself is spelled in bytes: as a token it would be read back as a space.
+  while (true) {
+    const size_t at = text.find(kSpace);
+    append_escaped(escaped, text.substr(0, at));
+    encode_escaped(vocab, escaped, out);
+    if (at == text.npos) return;
+    for (const char c : kSpace) out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
+    escaped.clear();
+    text.remove_prefix(at + kSpace.size());
+  }
+}
+
+void SpmEncoder::encode_escaped(const Vocab& vocab, std::string_view escaped,
+                                std::vector<Token>& out) const {
+  Merger merger;
+  WordCache cache(words_are_independent_ ? escaped.size() : 0);
+  for (size_t at = 0; at < escaped.size();) {
+    size_t end = words_are_independent_ ? word_end(escaped, at) : escaped.size();
+    end = cut(escaped, at, end);
+    const std::string_view word = escaped.substr(at, end - at);
+    at = end;
+    if (cache.copy(word, out)) continue;
+    const size_t begin = out.size();
+    encode_word(vocab, word, merger, out);
+    cache.remember(word, begin, out);
+  }
+}
+
+void SpmEncoder::encode_word(const Vocab& vocab, std::string_view word, Merger& merger,
+                             std::vector<Token>& out) const {
+  merger.clear();
+  for (size_t at = 0; at < word.size();) {
+    const auto byte = static_cast<unsigned char>(word[at]);
+    const size_t length = byte < 0x80 ? 1 : decode_utf8(word, at).length;
+    merger.push(byte < 0x80 ? ascii_tokens_[byte] : find(vocab, word.substr(at, length)).token,
+                length);
+    at += length;
+  }
+  merger.run([&](const Symbol& left, const Symbol& right) {
+    return find(vocab, word.substr(left.begin, size_t{left.length} + right.length));
+  });
+  for (const Symbol& symbol : merger.symbols()) {
+    if (symbol.token != kNoToken) {
+      out.push_back(symbol.token);
+    } else {
+      append_bytes(word.substr(symbol.begin, symbol.length), out);
+    }
+  }
+}
+
+void SpmEncoder::append_normal(const Vocab& vocab, Token token, std::string& out) const {
+  std::string_view text = vocab.text(token);
+  while (true) {
+    const size_t at = text.find(kSpace);
+    out.append(text.substr(0, at));
+    if (at == text.npos) return;
+    out.push_back(' ');
+    text.remove_prefix(at + kSpace.size());
+  }
+}
+
+}  // namespace hearth::text

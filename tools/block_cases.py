@@ -1,0 +1,294 @@
+#!/usr/bin/python3
+"""Writes tests/data/blocks.bin: blocks of every format with the weights they stand for.
+
+This is a second implementation of docs/formats/blocks.md, made from that page alone and never from
+the C++ code, so that the two can disagree. It is slow on purpose: one weight at a time, in float64,
+in which every formula is exact, rounded once to float32 at the end.
+
+    tools/block_cases.py            write the file
+    tools/block_cases.py --check    fail when the file is not what this script would write
+
+Layout, little endian, without padding:
+
+    char[4]  "HBLK"
+    u32      number of cases
+    per case:
+        u32      id of the tensor type
+        u32      number of blocks
+        u32      number of bytes that follow
+        u8[]     the blocks
+        f32[]    blocks * weights per block expected weights
+"""
+
+import argparse
+import pathlib
+import struct
+import sys
+
+DEFAULT_PATH = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "blocks.bin"
+
+RANDOM_BLOCKS = 6
+F16_ONE = 0x3C00
+F16_SMALLEST = 0x0001  # a subnormal number
+F16_LARGEST = 0x7BFF
+F16_SIGN = 0x8000
+
+
+# ---- number formats ----
+
+def u16(block, at):
+    return block[at] | block[at + 1] << 8
+
+
+def i8(byte):
+    return byte - 256 if byte >= 128 else byte
+
+
+def low(byte):
+    return byte & 15
+
+
+def high(byte):
+    return byte >> 4
+
+
+def f16(block, at):
+    bits = u16(block, at)
+    sign = -1.0 if bits & F16_SIGN else 1.0
+    exponent = bits >> 10 & 31
+    fraction = bits & 1023
+    if exponent == 31:
+        raise ValueError("infinities and NaNs are not among the cases")
+    if exponent == 0:
+        return sign * fraction * 2.0 ** -24
+    return sign * (1024 + fraction) * 2.0 ** (exponent - 25)
+
+
+def bf16(block, at):
+    bits = u16(block, at)
+    sign = -1.0 if bits & 0x8000 else 1.0
+    exponent = bits >> 7 & 255
+    fraction = bits & 127
+    if exponent == 255:
+        raise ValueError("infinities and NaNs are not among the cases")
+    if exponent == 0:
+        return sign * fraction * 2.0 ** -133
+    return sign * (128 + fraction) * 2.0 ** (exponent - 134)
+
+
+# ---- one weight of a block ----
+
+def weight_f16(block, i):
+    return f16(block, 2 * i)
+
+
+def weight_bf16(block, i):
+    return bf16(block, 2 * i)
+
+
+def weight_q8_0(block, i):
+    return f16(block, 0) * i8(block[2 + i])
+
+
+def split_nibble(block, at, i):
+    """Weights 0..15 are low nibbles, weights 16..31 the high nibbles of the same bytes."""
+    return low(block[at + i]) if i < 16 else high(block[at + i - 16])
+
+
+def bit_of_word(block, at, i):
+    return block[at + i // 8] >> i % 8 & 1
+
+
+def weight_q4_0(block, i):
+    return f16(block, 0) * (split_nibble(block, 2, i) - 8)
+
+
+def weight_q4_1(block, i):
+    return f16(block, 0) * split_nibble(block, 4, i) + f16(block, 2)
+
+
+def weight_q5_0(block, i):
+    u = split_nibble(block, 6, i) + 16 * bit_of_word(block, 2, i)
+    return f16(block, 0) * (u - 16)
+
+
+def weight_q5_1(block, i):
+    u = split_nibble(block, 8, i) + 16 * bit_of_word(block, 4, i)
+    return f16(block, 0) * u + f16(block, 2)
+
+
+def half_run_k(i):
+    """Where weight i of a block of 256 stands: half of 128, run of 32, place in the run."""
+    return i // 128, i % 128 // 32, i % 32
+
+
+def two_bits(block, at, i):
+    half, run, k = half_run_k(i)
+    return block[at + 32 * half + k] >> 2 * run & 3
+
+
+def weight_q2_k(block, i):
+    scale = low(block[i // 16])
+    minimum = high(block[i // 16])
+    return f16(block, 80) * scale * two_bits(block, 16, i) - f16(block, 82) * minimum
+
+
+def scale_q3_k(block, j):
+    lower = low(block[96 + j]) if j < 8 else high(block[96 + j - 8])
+    upper = block[96 + 8 + j % 4] >> 2 * (j // 4) & 3
+    return lower + 16 * upper
+
+
+def weight_q3_k(block, i):
+    half, run, k = half_run_k(i)
+    u = two_bits(block, 32, i) + 4 * (block[k] >> 4 * half + run & 1)
+    return f16(block, 108) * (scale_q3_k(block, i // 16) - 32) * (u - 4)
+
+
+def scale_and_minimum(block, j):
+    """Pair j of the twelve packed bytes that Q4_K and Q5_K keep from byte 4 on."""
+    s = block[4:16]
+    if j < 4:
+        return s[j] & 63, s[j + 4] & 63
+    return low(s[j + 4]) + 16 * (s[j - 4] >> 6), high(s[j + 4]) + 16 * (s[j] >> 6)
+
+
+def paired_nibble(block, at, i):
+    """Every 64 weights share 32 bytes: the first 32 weights are the low nibbles."""
+    byte = block[at + 32 * (i // 64) + i % 32]
+    return low(byte) if i % 64 < 32 else high(byte)
+
+
+def weight_q4_k(block, i):
+    scale, minimum = scale_and_minimum(block, i // 32)
+    return f16(block, 0) * scale * paired_nibble(block, 16, i) - f16(block, 2) * minimum
+
+
+def weight_q5_k(block, i):
+    scale, minimum = scale_and_minimum(block, i // 32)
+    u = paired_nibble(block, 48, i) + 16 * (block[16 + i % 32] >> i // 32 & 1)
+    return f16(block, 0) * scale * u - f16(block, 2) * minimum
+
+
+def weight_q6_k(block, i):
+    half, run, k = half_run_k(i)
+    byte = block[64 * half + 32 * (run % 2) + k]
+    nibble = low(byte) if run < 2 else high(byte)
+    u = nibble + 16 * (block[128 + 32 * half + k] >> 2 * run & 3)
+    return f16(block, 208) * i8(block[192 + i // 16]) * (u - 32)
+
+
+# name, type id, weights, bytes, places of the f16 scales, rule. In F16 and BF16 a block is one
+# value, so there is no scale to choose: value_blocks makes theirs.
+FORMATS = (
+    ("F16", 1, 1, 2, None, weight_f16),
+    ("BF16", 30, 1, 2, None, weight_bf16),
+    ("Q8_0", 8, 32, 34, (0,), weight_q8_0),
+    ("Q4_0", 2, 32, 18, (0,), weight_q4_0),
+    ("Q4_1", 3, 32, 20, (0, 2), weight_q4_1),
+    ("Q5_0", 6, 32, 22, (0,), weight_q5_0),
+    ("Q5_1", 7, 32, 24, (0, 2), weight_q5_1),
+    ("Q2_K", 10, 256, 84, (80, 82), weight_q2_k),
+    ("Q3_K", 11, 256, 110, (108,), weight_q3_k),
+    ("Q4_K", 12, 256, 144, (0, 2), weight_q4_k),
+    ("Q5_K", 13, 256, 176, (0, 2), weight_q5_k),
+    ("Q6_K", 14, 256, 210, (208,), weight_q6_k),
+)
+
+
+# ---- the blocks ----
+
+class Random:
+    """A 64-bit linear congruential generator: the same bytes on every machine and Python."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def bits(self, count):
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2 ** 64
+        return self.state >> 64 - count
+
+    def bytes(self, count):
+        return bytearray(self.bits(8) for _ in range(count))
+
+    def f16_bits(self, negative):
+        """A scale between 2^-10 and 2^-2 with any fraction."""
+        return (F16_SIGN if negative else 0) | 5 + self.bits(3) << 10 | self.bits(10)
+
+
+def with_scales(block, places, bits):
+    for at, value in zip(places, bits):
+        block[at:at + 2] = struct.pack("<H", value)
+    return block
+
+
+def quant_blocks(random, size, places):
+    blocks = []
+    for n in range(RANDOM_BLOCKS):
+        # The signs of the two scales change at different rates, so all four pairs occur.
+        scales = [random.f16_bits(n >> k & 1) for k in range(len(places))]
+        blocks.append(with_scales(random.bytes(size), places, scales))
+    blocks.append(bytearray(size))
+    for bits in (F16_SMALLEST, F16_SIGN | F16_SMALLEST, F16_LARGEST, F16_SIGN | F16_LARGEST):
+        blocks.append(with_scales(random.bytes(size), places, [bits] * len(places)))
+    # The two scales as far apart as they can be: the difference must not lose the small one early.
+    blocks.append(with_scales(random.bytes(size), places, [F16_SMALLEST, F16_LARGEST]))
+    blocks.append(with_scales(random.bytes(size), places, [F16_LARGEST, F16_SMALLEST]))
+    blocks.append(with_scales(bytearray(b"\xff" * size), places, [F16_ONE] * len(places)))
+    return blocks
+
+
+def value_blocks(random, name):
+    """Single values: the corners of the format, then random finite ones."""
+    if name == "F16":
+        corners = (0x0000, 0x0001, 0x03FF, 0x0400, 0x3C00, 0x3555, F16_LARGEST)
+        infinite = 0x7C00
+    else:
+        corners = (0x0000, 0x0001, 0x007F, 0x0080, 0x3F80, 0x3EAB, 0x7F7F)
+        infinite = 0x7F80
+    values = [sign | bits for bits in corners for sign in (0, 0x8000)]
+    while len(values) < 256:
+        bits = random.bits(16)
+        if bits & infinite != infinite:
+            values.append(bits)
+    return [bytearray(struct.pack("<H", bits)) for bits in values]
+
+
+def expected_weights(block, weights, rule):
+    return struct.pack(f"<{weights}f", *(rule(block, i) for i in range(weights)))
+
+
+def build():
+    out = [b"HBLK", struct.pack("<I", len(FORMATS))]
+    for name, type_id, weights, size, places, rule in FORMATS:
+        random = Random(0x48424C4B + type_id)
+        if places is None:
+            blocks = value_blocks(random, name)
+        else:
+            blocks = quant_blocks(random, size, places)
+        out.append(struct.pack("<III", type_id, len(blocks), len(blocks) * size))
+        out.extend(bytes(block) for block in blocks)
+        out.extend(expected_weights(block, weights, rule) for block in blocks)
+    return b"".join(out)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    parser.add_argument("--file", type=pathlib.Path, default=DEFAULT_PATH)
+    args = parser.parse_args()
+    data = build()
+    if not args.check:
+        args.file.parent.mkdir(parents=True, exist_ok=True)
+        args.file.write_bytes(data)
+        print(f"{args.file}: {len(FORMATS)} formats, {len(data)} bytes")
+        return 0
+    if args.file.read_bytes() != data:
+        print(f"{args.file} differs from the definition: run tools/block_cases.py", file=sys.stderr)
+        return 1
+    print(f"{args.file}: as defined")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
