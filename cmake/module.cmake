@@ -27,7 +27,8 @@ function(hearth_module name)
   add_library(hearth_${name} STATIC ${sources})
   target_link_libraries(hearth_${name} PUBLIC hearth_options ${dependencies} tl::expected)
   if(HEARTH_TESTS AND tests)
-    hearth_test(test_${name} SOURCES ${tests} LIBRARIES hearth_${name})
+    # Random weights (bench/) feed the tests of what computes with them.
+    hearth_test(test_${name} SOURCES ${tests} LIBRARIES hearth_${name} hearth_random_model)
   endif()
 endfunction()
 

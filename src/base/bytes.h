@@ -59,7 +59,7 @@ class ByteReader {
   }
 
   [[nodiscard]] std::optional<Bytes> take(uint64_t count) {
-    if (remaining() < count) return std::nullopt;
+    if (at_ > bytes_.size() || remaining() < count) return std::nullopt;
     const Bytes taken = bytes_.subspan(at_, count);
     at_ += count;
     return taken;

@@ -14,6 +14,18 @@ void append_piece(std::string& out, double piece) {
   out.append(digits, static_cast<size_t>(std::max(n, 0)));
 }
 
+namespace {
+
+// What a terminal or an editor obeys instead of showing it: the control characters of ASCII and of
+// Latin-1 (U+009B alone begins an escape sequence in some terminals), the line separators, and the
+// marks that can make a line read in another order than it is written.
+bool commands_terminal(char32_t code) {
+  return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x61C || code == 0x200E ||
+         code == 0x200F || (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+}
+
+}  // namespace
+
 std::string printable(std::string_view text, size_t max_bytes) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;
@@ -21,7 +33,7 @@ std::string printable(std::string_view text, size_t max_bytes) {
   while (at < text.size() && out.size() < max_bytes) {
     const Utf8Char c = decode_utf8(text, at);
     const auto byte = static_cast<unsigned char>(text[at]);
-    if (!c.valid || c.code < 0x20 || c.code == 0x7f) {
+    if (!c.valid || commands_terminal(c.code)) {
       out += "\\x";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];

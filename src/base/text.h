@@ -31,8 +31,9 @@ template <class... Pieces>
   return out;
 }
 
-// Text from a stranger, made safe to print on one line: control bytes and invalid UTF-8 become
-// \xNN, and more than `max_bytes` are cut with "...".
+// Text from a stranger, made safe to print on one line: control characters, line separators, marks
+// that turn the direction of text and invalid UTF-8 become \xNN, and more than `max_bytes` are cut
+// with "...".
 [[nodiscard]] std::string printable(std::string_view text, size_t max_bytes = 120);
 
 [[nodiscard]] bool starts_with(std::string_view text, std::string_view prefix);

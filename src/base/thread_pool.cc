@@ -1,5 +1,7 @@
 #include "base/thread_pool.h"
 
+#include <system_error>
+
 namespace hearth {
 namespace {
 
@@ -28,7 +30,12 @@ void wait_for_change(const std::atomic<T>& word, T old) {
 }  // namespace
 
 ThreadPool::ThreadPool(size_t threads) {
-  for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+  workers_.reserve(threads > 0 ? threads - 1 : 0);
+  try {
+    for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
+  } catch (const std::system_error&) {
+    // No more threads for this process or user: work goes on with those that there are.
+  }
 }
 
 ThreadPool::~ThreadPool() {

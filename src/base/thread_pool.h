@@ -13,7 +13,8 @@ namespace hearth {
 
 class ThreadPool {
  public:
-  // `threads` counts the caller, so 1 makes no thread at all.
+  // `threads` counts the caller, so 1 makes no thread at all. Where the system refuses more threads
+  // the pool is smaller: see size().
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;

@@ -10,7 +10,7 @@ namespace hearth {
 namespace {
 
 std::string scaled(uint64_t value, const char* const* names, int n_names) {
-  if (value < 1000) return cat(value, " ", names[0]);
+  if (value < 1000) return names[0][0] == '\0' ? cat(value) : cat(value, " ", names[0]);
   double scaled_value = static_cast<double>(value);
   int name = 0;
   while (scaled_value >= 999.95 && name + 1 < n_names) {
@@ -33,7 +33,8 @@ std::string human_count(uint64_t count) {
 }
 
 std::string human_duration(double seconds) {
-  const auto whole = static_cast<int64_t>(std::clamp(std::round(seconds), 0.0, 3.6e8));
+  if (!(seconds > 0)) seconds = 0;  // also when it is not a number, which no clamp would catch
+  const auto whole = static_cast<int64_t>(std::round(std::min(seconds, 3.6e8)));
   char text[48];
   const auto as_ll = [](int64_t value) { return static_cast<long long>(value); };
   if (whole >= 3600) {
@@ -46,7 +47,7 @@ std::string human_duration(double seconds) {
 }
 
 std::string fixed(double value, int decimals) {
-  char text[64];
+  char text[352];  // the largest double has 309 digits
   std::snprintf(text, sizeof text, "%.*f", decimals, value);
   return text;
 }

@@ -57,12 +57,36 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
+namespace {
+
+// Whether `second` can follow `lead`: rules out overlong forms, surrogates and codes above
+// U+10FFFF, which are all decided by the first two bytes.
+bool can_follow(unsigned char lead, unsigned char second) {
+  switch (lead) {
+    case 0xE0:
+      return second >= 0xA0;
+    case 0xED:
+      return second < 0xA0;
+    case 0xF0:
+      return second >= 0x90;
+    case 0xF4:
+      return second < 0x90;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
 size_t complete_utf8_prefix(std::string_view text) {
   // Only the last three bytes can belong to an unfinished character.
   for (size_t back = 1; back <= std::min<size_t>(3, text.size()); ++back) {
     const auto byte = static_cast<unsigned char>(text[text.size() - back]);
     if ((byte & 0xC0) == 0x80) continue;  // a continuation byte: look further back
-    return utf8_length(byte) > back ? text.size() - back : text.size();
+    const size_t lead_at = text.size() - back;
+    const bool hopeless =
+        back > 1 && !can_follow(byte, static_cast<unsigned char>(text[lead_at + 1]));
+    return utf8_length(byte) > back && !hopeless ? lead_at : text.size();
   }
   return text.size();
 }

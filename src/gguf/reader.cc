@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <unordered_set>
 
 namespace hearth::gguf {
@@ -12,6 +13,8 @@ namespace {
 constexpr uint64_t kMinKeyValueBytes = 8 + 1 + 4 + 1;  // length, one letter, type, value
 constexpr uint64_t kMinTensorInfoBytes =
     8 + 1 + 4 + 8 + 4 + 8;  // length, letter, dims, dim, type, offset
+
+constexpr std::string_view kAlignmentKey = "general.alignment";
 
 tl::unexpected<Error> bad(uint64_t offset, std::string_view field, std::string_view problem) {
   return fail(ErrorCode::bad_file, field, " at byte ", offset, " ", problem);
@@ -30,13 +33,24 @@ class Parser {
   Result<File> run() {
     HEARTH_CHECK(read_header());
     for (uint64_t i = 0; i < n_key_values_; ++i) HEARTH_CHECK(read_key_value());
+    HEARTH_CHECK(check_unique(keys_, "metadata key"));
     HEARTH_CHECK(read_alignment());
     for (uint64_t i = 0; i < n_tensors_; ++i) HEARTH_CHECK(read_tensor_info());
+    HEARTH_CHECK(check_unique(names_, "tensor name"));
     HEARTH_CHECK(place_tensors());
     return std::move(file_);
   }
 
  private:
+  struct Name {
+    std::string_view text;
+    uint64_t at;  // where it stands in the file
+  };
+  struct Offset {
+    uint64_t value;
+    uint64_t at;
+  };
+
   template <class T>
   Result<T> read(std::string_view field) {
     const uint64_t at = reader_.at();
@@ -64,7 +78,7 @@ class Parser {
   Result<void> read_header() {
     HEARTH_TRY(const uint32_t magic, read<uint32_t>("magic number"));
     if (magic != kMagic) {
-      return fail(ErrorCode::bad_file, "not a GGUF file: it begins with '",
+      return fail(ErrorCode::bad_file, "not a GGUF file: the magic number at byte 0 is '",
                   printable(as_text(bytes_.first(4))), "' instead of 'GGUF'");
     }
     HEARTH_TRY(file_.version, read<uint32_t>("version"));
@@ -77,14 +91,20 @@ class Parser {
       return fail(ErrorCode::unsupported, "version at byte 4 is ", file_.version,
                   ": hearth reads GGUF versions 2 and 3");
     }
-    HEARTH_TRY(n_tensors_, read_count("tensor count", kMinTensorInfoBytes));
-    HEARTH_TRY(n_key_values_, read_count("metadata count", kMinKeyValueBytes));
-    if (n_tensors_ > kMaxEntries || n_key_values_ > kMaxEntries) {
-      return fail(ErrorCode::too_large, "the header announces ", n_tensors_, " tensors and ",
-                  n_key_values_, " metadata keys; the limit is ", kMaxEntries, " of each");
-    }
+    HEARTH_TRY(n_tensors_, read_entries("tensor count", kMinTensorInfoBytes));
+    HEARTH_TRY(n_key_values_, read_entries("metadata count", kMinKeyValueBytes));
     file_.tensors.reserve(n_tensors_);
     return {};
+  }
+
+  Result<uint64_t> read_entries(std::string_view field, uint64_t min_bytes_each) {
+    const uint64_t at = reader_.at();
+    HEARTH_TRY(const uint64_t count, read_count(field, min_bytes_each));
+    if (count > kMaxEntries) {
+      return fail(ErrorCode::too_large, field, " at byte ", at, " is ", count, ", the limit is ",
+                  kMaxEntries);
+    }
+    return count;
   }
 
   Result<uint64_t> read_count(std::string_view field, uint64_t min_bytes_each) {
@@ -102,12 +122,23 @@ class Parser {
     const uint64_t at = reader_.at();
     HEARTH_TRY(const std::string_view key, read_string("metadata key", kMaxNameBytes));
     if (key.empty()) return bad(at, "metadata key", "is empty");
-    if (!keys_.insert(key).second) {
-      return bad(at, "metadata key", cat("'", printable(key), "' appears twice"));
-    }
+    keys_.push_back({key, at});
+    if (key == kAlignmentKey) alignment_at_ = reader_.at();
     HEARTH_TRY(const Value value, read_value(key));
     file_.metadata.add(key, value);
     return {};
+  }
+
+  // By sorting, so that no choice of names makes it slow.
+  static Result<void> check_unique(std::vector<Name>& names, std::string_view field) {
+    std::sort(names.begin(), names.end(), [](const Name& a, const Name& b) {
+      const int order = a.text.compare(b.text);
+      return order != 0 ? order < 0 : a.at < b.at;
+    });
+    const auto same = [](const Name& a, const Name& b) { return a.text == b.text; };
+    const auto first = std::adjacent_find(names.begin(), names.end(), same);
+    if (first == names.end()) return {};
+    return bad(std::next(first)->at, field, cat("'", printable(first->text), "' appears twice"));
   }
 
   Result<ValueType> read_value_type(std::string_view key) {
@@ -166,12 +197,20 @@ class Parser {
   }
 
   Result<void> read_alignment() {
-    HEARTH_TRY(file_.alignment, file_.metadata.u64_or("general.alignment", kDefaultAlignment));
+    const Value* value = file_.metadata.find(kAlignmentKey);
+    if (value == nullptr) return {};
+    const std::string field = cat("metadata key '", kAlignmentKey, "'");
+    const auto alignment = value->unsigned_integer();
+    if (!alignment) {
+      return bad(alignment_at_, field,
+                 cat("should be an integer that is not negative but is ", name_of(value->type)));
+    }
+    file_.alignment = *alignment;
     const bool power_of_two =
         file_.alignment != 0 && (file_.alignment & (file_.alignment - 1)) == 0;
     if (!power_of_two || file_.alignment < 8 || file_.alignment > (1u << 24)) {
-      return fail(ErrorCode::bad_file, "metadata key 'general.alignment' is ", file_.alignment,
-                  ", it must be a power of two from 8 to 16,777,216");
+      return bad(alignment_at_, field,
+                 cat("is ", file_.alignment, ", it must be a power of two from 8 to 16,777,216"));
     }
     return {};
   }
@@ -180,9 +219,7 @@ class Parser {
     TensorInfo tensor;
     const uint64_t at = reader_.at();
     HEARTH_TRY(tensor.name, read_string("tensor name", kMaxNameBytes));
-    if (!names_.insert(tensor.name).second) {
-      return bad(at, "tensor name", cat("'", printable(tensor.name), "' appears twice"));
-    }
+    names_.push_back({tensor.name, at});
     const std::string who = cat("tensor '", printable(tensor.name), "'");
     const uint64_t dims_at = reader_.at();
     HEARTH_TRY(tensor.n_dims, read<uint32_t>(cat("number of dimensions of ", who)));
@@ -204,6 +241,11 @@ class Parser {
                   "quantization");
     }
     tensor.type = known->type;
+    if (!data_size(tensor)) {
+      return bad(dims_at, cat("shape of ", who),
+                 cat("is ", shape_text(tensor), ", which is no whole number of ",
+                     name_of(tensor.type), " blocks or larger than any file"));
+    }
     const uint64_t offset_at = reader_.at();
     HEARTH_TRY(const uint64_t offset, read<uint64_t>(cat("offset of ", who)));
     offsets_.push_back({offset, offset_at});
@@ -216,37 +258,36 @@ class Parser {
     const auto data_offset = checked_align(reader_.at(), file_.alignment);
     if (!data_offset) return bad(reader_.at(), "start of the tensor data", "is out of range");
     file_.data_offset = *data_offset;
-    for (size_t i = 0; i < file_.tensors.size(); ++i)
+    uint64_t total = 0;  // cannot wrap: at most kMaxEntries times the size of the file
+    for (size_t i = 0; i < file_.tensors.size(); ++i) {
       HEARTH_CHECK(place(file_.tensors[i], offsets_[i]));
+      total += file_.tensors[i].data.size();
+    }
+    // A small file could otherwise stand for any amount of weights, all at the same place.
+    if (total > bytes_.size()) {
+      return bad(file_.data_offset, "tensor data",
+                 cat("adds up to ", total, " bytes, more than the file has (", bytes_.size(),
+                     "): tensors lie on top of each other"));
+    }
     return {};
   }
 
-  struct Offset {
-    uint64_t value;
-    uint64_t at;  // where it stands in the file
-  };
-
   Result<void> place(TensorInfo& tensor, const Offset& offset) {
     const std::string who = cat("tensor '", printable(tensor.name), "'");
-    const auto size = data_size(tensor);
-    if (!size) {
-      return bad(offset.at, who,
-                 cat("of type ", name_of(tensor.type), " has a shape of ", shape_text(tensor),
-                     ", which is no whole number of blocks or larger than any file"));
-    }
+    const uint64_t size = *data_size(tensor);  // read_tensor_info has checked it
     if (offset.value % file_.alignment != 0) {
       return bad(offset.at, cat("offset of ", who),
                  cat("is ", offset.value, ", not a multiple of the alignment ", file_.alignment));
     }
     const auto begin = checked_add(file_.data_offset, offset.value);
-    const auto end = begin ? checked_add(*begin, *size) : std::nullopt;
+    const auto end = begin ? checked_add(*begin, size) : std::nullopt;
     if (!end || *end > bytes_.size()) {
       return bad(offset.at, cat("offset of ", who),
-                 cat("is ", offset.value, " and its size ", *size,
+                 cat("is ", offset.value, " and its size ", size,
                      " bytes, which reaches past the end of the file (", bytes_.size(),
                      " bytes): the file is cut short or damaged, get it again"));
     }
-    tensor.data = bytes_.subspan(*begin, *size);
+    tensor.data = bytes_.subspan(*begin, size);
     return {};
   }
 
@@ -270,8 +311,9 @@ class Parser {
   uint64_t n_tensors_ = 0;
   uint64_t n_key_values_ = 0;
   std::vector<Offset> offsets_;
-  std::unordered_set<std::string_view> keys_;
-  std::unordered_set<std::string_view> names_;
+  std::vector<Name> keys_;
+  std::vector<Name> names_;
+  uint64_t alignment_at_ = 0;  // where the value of kAlignmentKey stands
 };
 
 }  // namespace
@@ -312,17 +354,34 @@ Result<std::string> split_path(std::string_view first_path, uint64_t index, uint
   return cat(stem, format(index + 1));
 }
 
+namespace {
+
+// A part may leave out what it is; what it says must be true.
+Result<void> check_part(const File& part, uint64_t index, uint64_t count) {
+  HEARTH_TRY(const uint64_t number, part.metadata.u64_or("split.no", index));
+  if (number != index) {
+    return fail(ErrorCode::bad_file, "part ", index + 1, " of the split model has a 'split.no' of ",
+                number, ", it should be ", index);
+  }
+  HEARTH_TRY(const uint64_t of, part.metadata.u64_or("split.count", count));
+  if (of != count) {
+    return fail(ErrorCode::bad_file, "part ", index + 1,
+                " of the split model has a 'split.count' of ", of, ", it should be ", count);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<File> join(std::vector<File> parts) {
   if (parts.empty()) return fail(ErrorCode::internal, "no parts to join");
+  if (parts.size() > 1) {
+    for (size_t i = 0; i < parts.size(); ++i) HEARTH_CHECK(check_part(parts[i], i, parts.size()));
+  }
   File whole = std::move(parts.front());
   std::unordered_set<std::string_view> names;
   for (const TensorInfo& tensor : whole.tensors) names.insert(tensor.name);
   for (size_t i = 1; i < parts.size(); ++i) {
-    HEARTH_TRY(const uint64_t number, parts[i].metadata.u64_or("split.no", i));
-    if (number != i) {
-      return fail(ErrorCode::bad_file, "part ", i + 1, " of the split model says it is part ",
-                  number + 1);
-    }
     for (const TensorInfo& tensor : parts[i].tensors) {
       if (!names.insert(tensor.name).second) {
         return fail(ErrorCode::bad_file, "tensor '", printable(tensor.name),

@@ -173,7 +173,10 @@ Result<const Array*> Metadata::array(std::string_view key, ValueType element) co
   const Value* value = find(key);
   if (value == nullptr) return nullptr;
   if (value->type != ValueType::array || !same_kind(value->array.element, element)) {
-    return wrong_type(key, cat("an array of ", name_of(element)), *value);
+    const bool array = value->type == ValueType::array;
+    return fail(ErrorCode::bad_file, "metadata key '", key, "' should be an array of ",
+                name_of(element), " but is ", array ? "an array of " : "",
+                name_of(array ? value->array.element : value->type));
   }
   return &value->array;
 }

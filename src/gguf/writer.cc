@@ -1,6 +1,7 @@
 #include "gguf/writer.h"
 
 #include <array>
+#include <optional>
 
 #include "gguf/reader.h"
 
@@ -16,6 +17,9 @@ void put_text(std::string& out, std::string_view text) {
   put<uint64_t>(out, text.size());
   out.append(text);
 }
+
+// Far beyond any file, and far enough from 2^64 for offsets not to wrap.
+constexpr uint64_t kMaxTensorBytes = uint64_t{1} << 48;
 
 uint64_t padding_after(uint64_t bytes) {
   return (kDefaultAlignment - bytes % kDefaultAlignment) % kDefaultAlignment;
@@ -79,8 +83,12 @@ Result<void> Writer::add_tensor(std::string_view name, DType type, std::vector<u
     return fail(ErrorCode::unsupported, "tensor '", name, "' has rows of ", dims[0],
                 " weights, which are no whole blocks of ", name_of(type));
   }
-  uint64_t size = *row;
-  for (size_t d = 1; d < dims.size(); ++d) size *= dims[d];
+  std::optional<uint64_t> checked = *row;
+  for (size_t d = 1; d < dims.size() && checked; ++d) checked = checked_mul(*checked, dims[d]);
+  if (!checked || *checked == 0 || *checked > kMaxTensorBytes) {
+    return fail(ErrorCode::internal, "tensor '", name, "' is empty or too large for any file");
+  }
+  const uint64_t size = *checked;
   put_text(infos_, name);
   put(infos_, static_cast<uint32_t>(dims.size()));
   for (const uint64_t dim : dims) put(infos_, dim);

@@ -23,11 +23,20 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stop
 std::string StopMatcher::push(std::string_view piece) {
   if (stopped_) return {};
   held_ += piece;
-  size_t first = std::string::npos;
-  for (const std::string& stop : stops_) first = std::min(first, held_.find(stop));
-  if (first != std::string::npos) {
+  size_t first_end = std::string::npos;
+  size_t begin = 0;
+  for (const std::string& stop : stops_) {
+    const size_t at = held_.find(stop);
+    if (at == std::string::npos) continue;
+    const size_t end = at + stop.size();
+    if (end < first_end || (end == first_end && at < begin)) {
+      first_end = end;
+      begin = at;
+    }
+  }
+  if (first_end != std::string::npos) {
     stopped_ = true;
-    held_.resize(first);
+    held_.resize(begin);
     return std::exchange(held_, {});
   }
   size_t keep = 0;

@@ -1,4 +1,5 @@
-// Ends an answer at the first of some strings, without ever showing a part of it.
+// Ends an answer at the first of some strings, without ever showing a part of it. The first is the
+// one that is complete first (of those, the longest): that does not depend on how the text was cut.
 #pragma once
 
 #include <string>

@@ -1,0 +1,147 @@
+#include "engine/session.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "base/rng.h"
+#include "engine/test_model.h"
+
+namespace hearth::engine {
+namespace {
+
+std::vector<text::Token> some_tokens(size_t n) {
+  Rng rng(3);
+  std::vector<text::Token> tokens(n);
+  for (text::Token& token : tokens) token = static_cast<text::Token>(rng.below(512));
+  return tokens;
+}
+
+// Logits [tokens][n_vocab] of a fresh session.
+std::vector<float> logits_of(const LoadedModel& model, const std::vector<text::Token>& tokens,
+                             const SessionOptions& options) {
+  auto session = Session::open(model, options);
+  EXPECT_TRUE(session) << (session ? "" : session.error().message);
+  std::vector<float> all(tokens.size() * model.config().n_vocab);
+  const auto done = (*session)->advance_with_logits(
+      tokens, [&](size_t first, size_t, std::span<const float> rows) -> Result<void> {
+        std::memcpy(all.data() + first * model.config().n_vocab, rows.data(), rows.size_bytes());
+        return {};
+      });
+  EXPECT_TRUE(done) << (done ? "" : done.error().message);
+  return all;
+}
+
+double squared_error(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0, size = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    error += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+    size += std::pow(static_cast<double>(b[i]), 2);
+  }
+  return error / size;
+}
+
+class SessionFormatTest : public testing::TestWithParam<const char*> {};
+
+// The promise: the answer depends on neither threads nor chunks, on every level and for every
+// format.
+TEST_P(SessionFormatTest, ThreadsAndChunksDoNotChangeABit) {
+  const TestModel model(GetParam());
+  const auto tokens = some_tokens(70);
+  for (const IsaLevel level : available_levels()) {
+    if (level == IsaLevel::reference)
+      continue;  // sums in one plain order: nothing to find, and slow
+    SessionOptions options{
+        .context = 80, .threads = 1, .prompt_chunk = 64, .kernels = &kernels_for(level)};
+    const std::vector<float> want = logits_of(*model, tokens, options);
+    for (const size_t threads : {size_t{1}, size_t{2}, size_t{3}}) {
+      for (const size_t chunk : {size_t{1}, size_t{7}, size_t{64}, size_t{512}}) {
+        options.threads = threads;
+        options.prompt_chunk = chunk;
+        const std::vector<float> got = logits_of(*model, tokens, options);
+        ASSERT_EQ(std::memcmp(got.data(), want.data(), want.size() * sizeof(float)), 0)
+            << name_of(level) << ", " << threads << " threads, chunks of " << chunk;
+      }
+    }
+  }
+}
+
+// Levels differ in the order of additions only: a relative error near 1e-7, so 1e-10 squared leaves
+// room. With quantized activations one value that rounds the other way is enough for all later
+// roundings to go their own way, and two levels then differ by the quantization noise itself, about
+// 0.3 % a product and 3e-4 squared over this model: 1e-3 would not let a wrong scale or index pass.
+TEST_P(SessionFormatTest, LevelsAgree) {
+  const TestModel model(GetParam());
+  const auto tokens = some_tokens(24);
+  SessionOptions options{
+      .context = 24, .kv_type = DType::F32, .kernels = &kernels_for(IsaLevel::reference)};
+  const std::vector<float> want = logits_of(*model, tokens, options);
+  const double bar = model->model().weights.layers[0].q.weight.quantized() ? 1e-3 : 1e-10;
+  for (const IsaLevel level : available_levels()) {
+    options.kernels = &kernels_for(level);
+    EXPECT_LT(squared_error(logits_of(*model, tokens, options), want), bar) << name_of(level);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SessionFormatTest,
+                         testing::Values("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0",
+                                         "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q4_K_M"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(SessionTest, AnF16CacheStaysNearAnF32One) {
+  const TestModel model("F32");
+  const auto tokens = some_tokens(60);
+  const auto full = logits_of(*model, tokens, {.context = 60, .kv_type = DType::F32});
+  const auto half = logits_of(*model, tokens, {.context = 60, .kv_type = DType::F16});
+  EXPECT_LT(squared_error(half, full), 1e-6);
+  EXPECT_GT(squared_error(half, full), 0.0) << "the cache type has no effect";
+}
+
+TEST(SessionTest, RewindingAndReadingAgainGivesTheSame) {
+  const TestModel model("Q4_0");
+  auto session = *Session::open(*model, {.context = 64});
+  const auto tokens = some_tokens(40);
+  ASSERT_TRUE(session->advance(tokens));
+  const std::vector<float> want(session->logits().begin(), session->logits().end());
+  session->rewind(10);
+  EXPECT_EQ(session->tokens().size(), 10u);
+  ASSERT_TRUE(session->advance(std::span(tokens).subspan(10)));
+  const auto got = session->logits();
+  EXPECT_TRUE(std::equal(want.begin(), want.end(), got.begin(), got.end()));
+}
+
+TEST(SessionTest, RefusesWhatDoesNotFit) {
+  const TestModel model("Q8_0");
+  auto session = *Session::open(*model, {.context = 16});
+  EXPECT_EQ(session->advance(some_tokens(17)).error().code, ErrorCode::too_large);
+  ASSERT_TRUE(session->advance(some_tokens(10)));
+  EXPECT_EQ(session->room(), 6u);
+  EXPECT_FALSE(session->advance(some_tokens(7)));
+  EXPECT_EQ(session->tokens().size(), 10u) << "a refused text changes nothing";
+  for (const text::Token bad : {-1, 512, INT32_MAX, INT32_MIN}) {
+    EXPECT_EQ(session->advance(std::span(&bad, 1)).error().code, ErrorCode::bad_usage) << bad;
+  }
+}
+
+TEST(SessionTest, RefusesOptionsOutOfRange) {
+  const TestModel model("Q8_0");
+  EXPECT_FALSE(Session::open(*model, {.context = model::kMaxContext + 1}));
+  EXPECT_FALSE(Session::open(*model, {.context = 8, .threads = kMaxThreads + 1}));
+  EXPECT_FALSE(Session::open(*model, {.context = 8, .prompt_chunk = 0}));
+  EXPECT_FALSE(Session::open(*model, {.context = 8, .kv_type = DType::Q4_0}));
+}
+
+TEST(SessionTest, ACacheLargerThanTheMachineIsAnErrorWithNumbers) {
+  const TestModel model("Q8_0");
+  // 2 layers x 2 x 128 values x 4 bytes = 2 kB a token: 32 GB and more are asked of the largest
+  // context.
+  const auto session =
+      Session::open(*model, {.context = model::kMaxContext, .kv_type = DType::F32});
+  if (session)
+    GTEST_SKIP() << "this machine has room for " << (*session)->kv_bytes() << " bytes of cache";
+  EXPECT_NE(session.error().message.find("-c"), std::string::npos) << session.error().message;
+}
+
+}  // namespace
+}  // namespace hearth::engine

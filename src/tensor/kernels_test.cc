@@ -1,0 +1,218 @@
+// Every instruction-set level raced against the reference: random and extreme blocks, all shapes of
+// tiles.
+//
+// Error bound of a quantized dot. Integer sums are exact. A lane adds `m` float terms with fused
+// multiply-adds (one for each step and one more with a minimum), each term having been rounded once
+// more (scale times scale); the lanes are then added in at most 5 levels. By the standard analysis
+// (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum by at most gamma(m +
+// 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the terms' magnitudes.
+// With w0 the value of a weight whose quant is 0 (the minimum, or -offset * scale), a term's parts
+// are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference rounds once: + u
+// |result|.
+#include "tensor/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <tuple>
+#include <vector>
+
+#include "base/rng.h"
+#include "bench/random_blocks.h"
+#include "tensor/reference.h"
+
+namespace hearth {
+namespace {
+
+constexpr double kUnit = 0x1p-24;
+
+struct Span {
+  size_t offset, length;
+};
+
+// Which bytes of a block hold quants (the others hold scales).
+Span quant_bytes(DType type) {
+  switch (type) {
+    case DType::Q4_0:
+      return {2, 16};
+    case DType::Q4_1:
+      return {4, 16};
+    case DType::Q5_0:
+      return {2, 20};
+    case DType::Q5_1:
+      return {4, 20};
+    case DType::Q8_0:
+      return {2, 32};
+    case DType::Q2_K:
+      return {16, 64};
+    case DType::Q3_K:
+      return {0, 96};
+    case DType::Q4_K:
+      return {16, 128};
+    case DType::Q5_K:
+      return {16, 160};
+    case DType::Q6_K:
+      return {0, 192};
+    default:
+      return {0, 0};
+  }
+}
+
+enum class Fill { random, zeros, largest_quants, smallest_quants, subnormal_scale, largest_scale };
+constexpr Fill kFills[] = {Fill::random,          Fill::zeros,           Fill::largest_quants,
+                           Fill::smallest_quants, Fill::subnormal_scale, Fill::largest_scale};
+
+void fill_row(DType type, size_t n, Fill fill, Rng& rng, std::byte* row) {
+  bench::fill_random_row(type, n, 1.0, rng, row);
+  const DTypeTraits& format = traits(type);
+  const Span quants = quant_bytes(type);
+  if (quants.length == 0) return;
+  for (size_t b = 0; b < n / format.block_weights; ++b) {
+    std::byte* block = row + b * format.block_bytes;
+    const auto set_scales = [&](std::byte low, std::byte high) {
+      for (size_t i = 0; i < format.block_bytes; ++i) {
+        const bool scale = i < quants.offset || i >= quants.offset + quants.length;
+        if (scale) block[i] = (i - (i < quants.offset ? 0 : quants.offset)) % 2 == 0 ? low : high;
+      }
+    };
+    if (fill == Fill::zeros) std::memset(block, 0, format.block_bytes);
+    if (fill == Fill::largest_quants) std::memset(block + quants.offset, 0xFF, quants.length);
+    if (fill == Fill::smallest_quants) std::memset(block + quants.offset, 0, quants.length);
+    if (fill == Fill::smallest_quants && type == DType::Q8_0) std::memset(block + 2, 0x80, 32);
+    if (fill == Fill::subnormal_scale) set_scales(std::byte{1}, std::byte{0});
+    if (fill == Fill::largest_scale) set_scales(std::byte{0xFF}, std::byte{0x7B});
+  }
+}
+
+// Rows, columns and what the reference makes of them.
+struct Problem {
+  DType type;
+  size_t n, rows, columns;
+  size_t row_size = *row_bytes(type, n);
+  std::vector<std::byte> weights = std::vector<std::byte>(rows * row_size);
+  std::vector<float> x = std::vector<float>(columns * n);
+  std::vector<int8_t> quants = std::vector<int8_t>(columns * Activations::padded(n));
+  std::vector<float> scales = std::vector<float>(columns * Activations::padded(n) / 32);
+
+  Problem(DType t, size_t width, size_t n_rows, size_t n_columns, Fill fill, uint64_t seed)
+      : type(t), n(width), rows(n_rows), columns(n_columns) {
+    Rng rng(seed);
+    for (size_t r = 0; r < rows; ++r) fill_row(type, n, fill, rng, weights.data() + r * row_size);
+    for (float& value : x) value = static_cast<float>((rng.uniform() - 0.5) * 4);
+    for (size_t c = 0; c < columns; ++c) {
+      const size_t padded = Activations::padded(n);
+      reference::quantize(x.data() + c * n, n, quants.data() + c * padded,
+                          scales.data() + c * padded / 32);
+    }
+    if (seed % 2 == 1) std::memset(quants.data(), 0x81, n);  // -127 everywhere: the largest sums
+  }
+
+  [[nodiscard]] DotArgs args(std::vector<float>& out) const {
+    DotArgs a;
+    a.rows = weights.data();
+    a.row_bytes = row_size;
+    a.n_rows = rows;
+    a.x = {n, columns, x.data(), quants.data(), scales.data()};
+    a.out = out.data();
+    a.out_stride = rows;
+    return a;
+  }
+
+  [[nodiscard]] bool quantized() const { return quant_bytes(type).length != 0; }
+
+  // S of the file comment for one row and column.
+  [[nodiscard]] double magnitude(size_t row, size_t column) const {
+    std::vector<std::byte> zero(
+        weights.begin() + static_cast<std::ptrdiff_t>(row * row_size),
+        weights.begin() + static_cast<std::ptrdiff_t>((row + 1) * row_size));
+    std::vector<float> w(n), w0(n);
+    reference::dequantize(type, zero.data(), n, w.data());
+    const DTypeTraits& format = traits(type);
+    for (size_t b = 0; quantized() && b < n / format.block_weights; ++b) {
+      std::memset(zero.data() + b * format.block_bytes + quant_bytes(type).offset, 0,
+                  quant_bytes(type).length);
+    }
+    reference::dequantize(type, zero.data(), n, w0.data());
+    const size_t padded = Activations::padded(n);
+    double sum = 0;
+    for (size_t i = 0; i < n; ++i) {
+      const double value = quantized() ? static_cast<double>(scales[(column * padded + i) / 32]) *
+                                             quants[column * padded + i]
+                                       : static_cast<double>(x[column * n + i]);
+      const double part = std::fabs(static_cast<double>(w[i])) +
+                          (quantized() ? 2 * std::fabs(static_cast<double>(w0[i])) : 0);
+      sum += part * std::fabs(value);
+    }
+    return sum;
+  }
+};
+
+class KernelsTest : public testing::TestWithParam<std::tuple<IsaLevel, DType>> {
+ protected:
+  const Kernels& kernels() const { return kernels_for(std::get<0>(GetParam())); }
+  DType type() const { return std::get<1>(GetParam()); }
+};
+
+TEST_P(KernelsTest, DotStaysWithinItsBound) {
+  const size_t block = traits(type()).block_weights;
+  const size_t step = block == 1 ? 1 : block;
+  uint64_t seed = 100;
+  for (const Fill fill : kFills) {
+    for (const size_t n : {step, 2 * step, 3 * step, 7 * step, 17 * step}) {
+      const Problem problem(type(), n, 6, 5, fill, ++seed);
+      std::vector<float> got(30), want(30);
+      kernels().dot(type(), problem.args(got));
+      reference::dot(type(), problem.args(want));
+      for (size_t i = 0; i < got.size(); ++i) {
+        const double terms =
+            static_cast<double>(n) / 16 + 7;  // at least m + 7, for 8 lanes of 4 quants
+        const double gamma = terms * kUnit / (1 - terms * kUnit);
+        const double bound = gamma * problem.magnitude(i % 6, i / 6) +
+                             kUnit * std::fabs(static_cast<double>(want[i]));
+        ASSERT_LE(std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])), bound)
+            << name_of(type()) << " fill " << static_cast<int>(fill) << " n " << n << " result "
+            << i;
+      }
+    }
+  }
+}
+
+// One row and one column at a time must give the very bits that any larger call gives.
+TEST_P(KernelsTest, ResultsDoNotDependOnTheTile) {
+  const size_t n = 5 * std::max<size_t>(32, traits(type()).block_weights);
+  const Problem problem(type(), n, 11, 10, Fill::random, 42);
+  std::vector<float> whole(110), single(110);
+  kernels().dot(type(), problem.args(whole));
+  for (size_t r = 0; r < 11; ++r) {
+    for (size_t c = 0; c < 10; ++c) {
+      DotArgs args = problem.args(single);
+      args.rows += r * problem.row_size;
+      args.n_rows = 1;
+      args.x.columns = 1;
+      args.x.values += c * n;
+      args.x.quants += c * Activations::padded(n);
+      args.x.scales += c * Activations::padded(n) / 32;
+      args.out += c * 11 + r;
+      kernels().dot(type(), args);
+    }
+  }
+  ASSERT_EQ(std::memcmp(whole.data(), single.data(), whole.size() * sizeof(float)), 0);
+}
+
+std::string case_name(const testing::TestParamInfo<std::tuple<IsaLevel, DType>>& info) {
+  return std::string(name_of(std::get<0>(info.param))) + "_" +
+         std::string(name_of(std::get<1>(info.param)));
+}
+
+constexpr DType kTypes[] = {DType::F32,  DType::F16,  DType::BF16, DType::Q8_0, DType::Q4_0,
+                            DType::Q4_1, DType::Q5_0, DType::Q5_1, DType::Q2_K, DType::Q3_K,
+                            DType::Q4_K, DType::Q5_K, DType::Q6_K};
+
+INSTANTIATE_TEST_SUITE_P(All, KernelsTest,
+                         testing::Combine(testing::ValuesIn(available_levels()),
+                                          testing::ValuesIn(kTypes)),
+                         case_name);
+
+}  // namespace
+}  // namespace hearth

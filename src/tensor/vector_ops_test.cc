@@ -1,0 +1,139 @@
+// The float operations of every level against the reference; bounds are derived at each comparison.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/rng.h"
+#include "tensor/float16.h"
+#include "tensor/kernels.h"
+#include "tensor/reference.h"
+
+namespace hearth {
+namespace {
+
+constexpr double kUnit = 0x1p-24;
+
+double gap(float a, float b) { return std::fabs(static_cast<double>(a) - static_cast<double>(b)); }
+
+std::vector<float> random_values(size_t n, double width, uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> values(n);
+  for (float& value : values) value = static_cast<float>((rng.uniform() - 0.5) * width);
+  return values;
+}
+
+class VectorOpsTest : public testing::TestWithParam<IsaLevel> {
+ protected:
+  const Kernels& kernels() const { return kernels_for(GetParam()); }
+};
+
+constexpr size_t kLengths[] = {1, 7, 8, 15, 16, 17, 31, 32, 33, 64, 100, 172, 256, 1000};
+
+TEST_P(VectorOpsTest, QuantizeEqualsTheReferenceBitForBit) {
+  for (const size_t n : kLengths) {
+    std::vector<float> x = random_values(n, 10, n);
+    x[0] = n % 3 == 0 ? 0.0f : 1e-42f;  // blocks whose largest value is zero or subnormal, at n = 1
+    if (n > 40) x[40] = 3e38f;
+    const size_t padded = Activations::padded(n);
+    std::vector<int8_t> got(padded, 9), want(padded, 9);
+    std::vector<float> got_scales(padded / 32, 9), want_scales(padded / 32, 9);
+    kernels().quantize(x.data(), n, got.data(), got_scales.data());
+    reference::quantize(x.data(), n, want.data(), want_scales.data());
+    ASSERT_EQ(got, want) << n;
+    ASSERT_EQ(got_scales, want_scales) << n;
+  }
+}
+
+// Half a step of a block's scale is the most that a value may move.
+TEST_P(VectorOpsTest, QuantizeKeepsValuesWithinHalfAStep) {
+  const size_t n = 256;
+  const std::vector<float> x = random_values(n, 8, 3);
+  std::vector<int8_t> quants(n);
+  std::vector<float> scales(n / 32);
+  kernels().quantize(x.data(), n, quants.data(), scales.data());
+  for (size_t i = 0; i < n; ++i) {
+    const double value = static_cast<double>(scales[i / 32]) * quants[i];
+    ASSERT_LE(std::fabs(value - static_cast<double>(x[i])),
+              0.5001 * static_cast<double>(scales[i / 32]));
+  }
+}
+
+TEST_P(VectorOpsTest, RmsNorm) {
+  for (const size_t n : kLengths) {
+    const std::vector<float> x = random_values(n, 6, n + 1), weight = random_values(n, 2, n + 2);
+    std::vector<float> got(n), want(n);
+    kernels().rms_norm(x.data(), weight.data(), 1e-5f, n, got.data());
+    reference::rms_norm(x.data(), weight.data(), 1e-5f, n, want.data());
+    // n squares added in float, halved by the root, and four more roundings.
+    const double relative = (0.5 * static_cast<double>(n) + 6) * kUnit;
+    for (size_t i = 0; i < n; ++i)
+      ASSERT_LE(gap(got[i], want[i]), relative * std::fabs(static_cast<double>(want[i])) + 1e-38)
+          << n;
+  }
+}
+
+TEST_P(VectorOpsTest, SiluMulOverTheWholeRange) {
+  for (double gate = -95; gate <= 95; gate += 0.37) {
+    std::vector<float> got(5, static_cast<float>(gate)), want = got;
+    const std::vector<float> up(5, 1.5f);
+    kernels().silu_mul(got.data(), up.data(), 5);
+    reference::silu_mul(want.data(), up.data(), 5);
+    // exp within 2 ulp on both sides and five roundings; below e^-87 the vector code stays at
+    // e^-87.
+    for (size_t i = 0; i < 5; ++i)
+      ASSERT_LE(gap(got[i], want[i]), 12 * kUnit * std::fabs(static_cast<double>(want[i])) + 3e-36)
+          << gate;
+  }
+}
+
+TEST_P(VectorOpsTest, AddAndToF16AreExact) {
+  for (const size_t n : kLengths) {
+    std::vector<float> got = random_values(n, 1e5, n), want = got;
+    const std::vector<float> y = random_values(n, 1e5, n + 9);
+    kernels().add(got.data(), y.data(), n);
+    reference::add(want.data(), y.data(), n);
+    ASSERT_EQ(got, want);
+    std::vector<uint16_t> got_halves(n + 1, 7), want_halves(n + 1, 7);
+    kernels().to_f16(got.data(), n, got_halves.data());
+    reference::to_f16(want.data(), n, want_halves.data());
+    ASSERT_EQ(got_halves, want_halves) << "and nothing behind the end";
+  }
+}
+
+TEST_P(VectorOpsTest, Attention) {
+  for (const DType type : {DType::F32, DType::F16}) {
+    for (const size_t dim : {size_t{8}, size_t{20}, size_t{64}, size_t{128}}) {
+      for (const size_t positions : {size_t{1}, size_t{2}, size_t{17}, size_t{300}}) {
+        const std::vector<float> query = random_values(dim, 4, dim);
+        const std::vector<float> kv = random_values(2 * dim * positions, 4, positions);
+        std::vector<uint16_t> halves(kv.size());
+        for (size_t i = 0; i < kv.size(); ++i) halves[i] = f32_to_f16(kv[i]);
+        const size_t size = traits(type).block_bytes;
+        const auto* base = type == DType::F32 ? reinterpret_cast<const std::byte*>(kv.data())
+                                              : reinterpret_cast<const std::byte*>(halves.data());
+        std::vector<float> got(dim), want(dim), scores(positions);
+        AttentionArgs args{query.data(),   base,          base + dim * size, 2 * dim * size,
+                           2 * dim * size, type,          positions,         dim,
+                           0.3f,           scores.data(), got.data()};
+        kernels().attention(args);
+        args.out = want.data();
+        reference::attention(args);
+        // A score's error, gamma(dim) * sum |q k| * scale (|q k| <= 4), moves its weight by as
+        // much; the sum of weighted values (|v| <= 2) adds gamma(positions) and a few roundings of
+        // exp and division.
+        const double d = static_cast<double>(dim), p = static_cast<double>(positions);
+        const double bound = 2 * 2 * (d + 4) * kUnit * 4 * d * 0.3 + 2 * (p + 16) * kUnit;
+        for (size_t i = 0; i < dim; ++i)
+          ASSERT_LE(gap(got[i], want[i]), bound) << dim << " x " << positions;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, VectorOpsTest, testing::ValuesIn(available_levels()),
+                         [](const auto& info) { return std::string(name_of(info.param)); });
+
+}  // namespace
+}  // namespace hearth

@@ -1,0 +1,86 @@
+"""Just enough of GGUF to make other files from a good one: plain F32 weights, planted faults."""
+import struct
+
+import numpy as np
+
+F32, Q8_0 = 0, 8
+STRING, ARRAY = 8, 9
+SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+ALIGNMENT = 32
+
+
+class Tensor:
+    def __init__(self, name, dims, kind, kind_at, offset):
+        self.name, self.dims, self.kind = name, dims, kind
+        self.kind_at = kind_at  # where in the file the type stands
+        self.offset = offset
+
+
+class GgufFile:
+    """`data` stays as it was read; `values` maps each key to (offset of its value, value)."""
+
+    def __init__(self, data):
+        self.data = data
+        self.at = 8
+        n_tensors, n_keys = self.take("<QQ")
+        self.values = {}
+        for _ in range(n_keys):
+            key, kind = self.text(), self.take("<I")[0]
+            self.values[key] = (self.at, self.value(kind))
+        self.metadata_end = self.at
+        self.tensors = []
+        for _ in range(n_tensors):
+            name = self.text()
+            dims = self.take(f"<{self.take('<I')[0]}Q")
+            kind_at = self.at
+            kind, offset = self.take("<IQ")
+            self.tensors.append(Tensor(name, dims, kind, kind_at, offset))
+        self.start = -(-self.at // ALIGNMENT) * ALIGNMENT
+
+    def take(self, form):
+        values = struct.unpack_from(form, self.data, self.at)
+        self.at += struct.calcsize(form)
+        return values
+
+    def text(self):
+        size, = self.take("<Q")
+        self.at += size
+        return self.data[self.at - size:self.at].decode(errors="replace")
+
+    def value(self, kind):
+        if kind == STRING:
+            return self.text()
+        if kind == ARRAY:
+            element, count = self.take("<IQ")
+            return [self.value(element) for _ in range(count)]
+        self.at += SIZES[kind]
+        return int.from_bytes(self.data[self.at - SIZES[kind]:self.at], "little")
+
+    def number(self, key):
+        return self.values[key][1]
+
+    def weights(self, tensor):
+        """A tensor's weights as F32."""
+        at, count = self.start + tensor.offset, int(np.prod(tensor.dims))
+        if tensor.kind == F32:
+            return np.frombuffer(self.data, "<f4", count, at)
+        block = np.dtype([("d", "<f2"), ("q", "i1", 32)])
+        blocks = np.frombuffer(self.data, block, count // 32, at)
+        return (blocks["d"].astype("<f4")[:, None] * blocks["q"].astype("<f4")).ravel()
+
+    def patched(self, at, replacement):
+        """The file with other bytes at one place."""
+        return self.data[:at] + replacement + self.data[at + len(replacement):]
+
+    def as_f32(self):
+        """The same model with every weight written out as F32."""
+        head, body = bytearray(self.data[:self.metadata_end]), bytearray()
+        for tensor in self.tensors:
+            name = tensor.name.encode()
+            head += struct.pack("<Q", len(name)) + name
+            head += struct.pack(f"<I{len(tensor.dims)}Q", len(tensor.dims), *tensor.dims)
+            head += struct.pack("<IQ", F32, len(body))
+            body += self.weights(tensor).astype("<f4").tobytes()
+            body += bytes(-len(body) % ALIGNMENT)
+        head += bytes(-len(head) % ALIGNMENT)
+        return bytes(head + body)
