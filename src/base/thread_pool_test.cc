@@ -18,7 +18,7 @@ TEST(ThreadPool, CallsEveryChunkExactlyOnce) {
   for (size_t threads = 1; threads <= 8; ++threads) {
     ThreadPool pool(threads);
     ASSERT_EQ(pool.size(), threads);
-    for (const size_t chunks : {0, 1, 2, 3, 7, 8, 9, 64, 1000}) {
+    for (const size_t chunks : {0u, 1u, 2u, 3u, 7u, 8u, 9u, 64u, 1000u}) {
       std::vector<int> calls(chunks, 0);  // not atomic: a chunk run twice at once is a race
       std::vector<std::atomic<int>> at_once(threads);
       pool.run(chunks, [&](size_t chunk, size_t thread) {
@@ -35,7 +35,7 @@ TEST(ThreadPool, CallsEveryChunkExactlyOnce) {
 }
 
 TEST(ThreadPool, ThousandsOfTinyRegions) {
-  for (const size_t threads : {2, 3, 8}) {
+  for (const size_t threads : {2u, 3u, 8u}) {
     ThreadPool pool(threads);
     std::vector<uint64_t> sums(5);  // plain memory: what a region wrote, the next one reads
     const uint64_t regions = 5000;
@@ -87,7 +87,7 @@ TEST(ThreadPool, ManyPoolsComeAndGo) {
 }
 
 TEST(ThreadPool, OneThreadRunsInOrderOnTheCaller) {
-  for (const size_t threads : {0, 1}) {
+  for (const size_t threads : {0u, 1u}) {
     ThreadPool pool(threads);
     EXPECT_EQ(pool.size(), 1u);
     std::vector<size_t> order;

@@ -19,42 +19,13 @@ void Conversation::load(std::vector<Turn> turns) {
   forgotten_ = 0;
 }
 
-std::string Conversation::story(size_t first_turn) const {
-  std::string text;
-  for (size_t i = first_turn; i < turns_.size(); ++i) {
-    const bool joins = text.empty() || turns_[i].role == text::Role::assistant;
-    text += cat(joins ? "" : " ", turns_[i].content);
-  }
-  return text;
-}
-
+// SentencePiece vocabularies would put a space in front of each piece, so they get the text whole.
 std::vector<text::Token> Conversation::render(size_t first_turn) const {
-  std::vector<Piece> pieces;
-  if (format_ == text::ChatFormat::none || format_ == text::ChatFormat::unknown) {
-    pieces.push_back({story(first_turn), Piece::words});
-    return encode(pieces);
-  }
-  constexpr std::string_view kSlot =
-      "\x01";  // where the content goes; no format's marks contain it
-  const auto append_turn = [&](text::Role role, const std::string& content) {
-    const std::string rendered = text::render_turn(format_, role, kSlot);
-    const size_t slot = rendered.find(kSlot);
-    pieces.push_back({rendered.substr(0, slot), Piece::marks});
-    pieces.push_back({content, Piece::words});
-    pieces.push_back({rendered.substr(slot + kSlot.size()), Piece::marks});
-  };
-  if (!system_.empty()) append_turn(text::Role::system, system_);
-  for (size_t i = first_turn; i < turns_.size(); ++i)
-    append_turn(turns_[i].role, turns_[i].content);
-  pieces.push_back({text::answer_prefix(format_), Piece::marks});
-  return encode(pieces);
-}
-
-// Marks of the format are control tokens; what people wrote never is. SentencePiece vocabularies
-// are the exception: they would put a space in front of each piece, so they get the text whole.
-std::vector<text::Token> Conversation::encode(const std::vector<Piece>& pieces) const {
+  std::vector<Turn> turns(turns_.begin() + static_cast<std::ptrdiff_t>(first_turn), turns_.end());
+  if (!system_.empty()) turns.insert(turns.begin(), {text::Role::system, system_});
+  const std::vector<text::Piece> pieces = text::render(format_, turns);
   std::vector<text::Token> tokens;
-  const auto& vocab = tokenizer_.vocab();
+  const text::Vocab& vocab = tokenizer_.vocab();
   if (vocab.add_bos() && vocab.bos()) tokens.push_back(*vocab.bos());
   const auto append = [&](std::string_view text, bool parse_special) {
     const auto more =
@@ -63,13 +34,11 @@ std::vector<text::Token> Conversation::encode(const std::vector<Piece>& pieces) 
   };
   if (vocab.model() == text::TokenizerModel::spm && pieces.size() > 1) {
     std::string whole;
-    for (const Piece& piece : pieces) whole += piece.text;
+    for (const text::Piece& piece : pieces) whole += piece.text;
     append(whole, true);
     return tokens;
   }
-  for (const Piece& piece : pieces) {
-    if (!piece.text.empty()) append(piece.text, piece.kind == Piece::marks);
-  }
+  for (const text::Piece& piece : pieces) append(piece.text, piece.kind == text::Piece::marks);
   return tokens;
 }
 

@@ -10,10 +10,7 @@
 
 namespace hearth::engine {
 
-struct Turn {
-  text::Role role = text::Role::user;
-  std::string content;
-};
+using text::Turn;
 
 class Conversation {
  public:
@@ -42,16 +39,8 @@ class Conversation {
   [[nodiscard]] size_t forgotten() const { return forgotten_; }
 
  private:
-  // A part of the rendered conversation: marks of the format, or what somebody wrote.
-  struct Piece {
-    enum Kind { marks, words };
-    std::string text;
-    Kind kind;
-  };
-
-  [[nodiscard]] std::string story(size_t first_turn) const;
+  // Tokens of the conversation from a turn on, up to where the next answer begins.
   [[nodiscard]] std::vector<text::Token> render(size_t first_turn) const;
-  [[nodiscard]] std::vector<text::Token> encode(const std::vector<Piece>& pieces) const;
   [[nodiscard]] Result<GenerateResult> answer(sample::Sampler& sampler,
                                               const GenerateOptions& options, const TextSink& sink);
 

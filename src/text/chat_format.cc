@@ -48,27 +48,36 @@ ChatFormat chat_format_of(const gguf::Metadata& metadata) {
   return ChatFormat::unknown;
 }
 
-std::string render_turn(ChatFormat format, Role role, std::string_view content) {
+namespace {
+
+// What stands before and behind the words of a turn.
+struct Frame {
+  std::string before;
+  std::string_view behind;
+};
+
+Frame frame_of(ChatFormat format, std::span<const Turn> turns, size_t i) {
+  const std::string_view role = name_of(turns[i].role);
   switch (format) {
     case ChatFormat::chatml:
-      return cat("<|im_start|>", name_of(role), "\n", content, "<|im_end|>\n");
+      return {cat("<|im_start|>", role, "\n"), "<|im_end|>\n"};
     case ChatFormat::llama3:
-      return cat("<|start_header_id|>", name_of(role), "<|end_header_id|>\n\n", content,
-                 "<|eot_id|>");
+      return {cat("<|start_header_id|>", role, "<|end_header_id|>\n\n"), "<|eot_id|>"};
     case ChatFormat::llama2:
-      if (role == Role::assistant) return cat(" ", content, "</s>");
-      if (role == Role::system) return cat("[INST] <<SYS>>\n", content, "\n<</SYS>>\n\n[/INST]");
-      return cat("[INST] ", content, " [/INST]");
+      // Instructions stand inside the first message.
+      if (turns[i].role == Role::system) return {"[INST] <<SYS>>\n", "\n<</SYS>>\n\n"};
+      if (turns[i].role == Role::assistant) return {" ", "</s>"};
+      return {i == 1 && turns[0].role == Role::system ? "" : "[INST] ", " [/INST]"};
     case ChatFormat::zephyr:
-      return cat("<|", name_of(role), "|>\n", content, "</s>\n");
+      return {cat("<|", role, "|>\n"), "</s>\n"};
     case ChatFormat::none:
     case ChatFormat::unknown:
       break;
   }
-  return std::string(content);
+  return {};
 }
 
-std::string answer_prefix(ChatFormat format) {
+std::string_view answer_prefix(ChatFormat format) {
   switch (format) {
     case ChatFormat::chatml:
       return "<|im_start|>assistant\n";
@@ -81,19 +90,34 @@ std::string answer_prefix(ChatFormat format) {
   }
 }
 
-std::string answer_suffix(ChatFormat format) {
-  switch (format) {
-    case ChatFormat::chatml:
-      return "<|im_end|>\n";
-    case ChatFormat::llama3:
-      return "<|eot_id|>";
-    case ChatFormat::llama2:
-      return "</s>";
-    case ChatFormat::zephyr:
-      return "</s>\n";
-    default:
-      return "";
+// What the user writes follows behind a space; the model goes on where they end.
+std::string running_text(std::span<const Turn> turns) {
+  std::string text;
+  for (const Turn& turn : turns) {
+    const bool joins = text.empty() || turn.role == Role::assistant;
+    text += cat(joins ? "" : " ", turn.content);
   }
+  return text;
+}
+
+}  // namespace
+
+std::vector<Piece> render(ChatFormat format, std::span<const Turn> turns) {
+  if (format == ChatFormat::none || format == ChatFormat::unknown) {
+    return {{Piece::words, running_text(turns)}};
+  }
+  std::vector<Piece> pieces;
+  const auto add = [&](Piece::Kind kind, std::string_view text) {
+    if (!text.empty()) pieces.push_back({kind, std::string(text)});
+  };
+  for (size_t i = 0; i < turns.size(); ++i) {
+    const Frame frame = frame_of(format, turns, i);
+    add(Piece::marks, frame.before);
+    add(Piece::words, turns[i].content);
+    add(Piece::marks, frame.behind);
+  }
+  add(Piece::marks, answer_prefix(format));
+  return pieces;
 }
 
 }  // namespace hearth::text

@@ -1,9 +1,11 @@
-// How turns of a conversation are written for a model: the few formats that Llama-family models
-// use, recognized by their marks in the file's template.
+// How a conversation is written for a model: the few formats that Llama-family models use,
+// recognized by their marks in the file's template.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gguf/value.h"
 
@@ -21,16 +23,25 @@ enum class ChatFormat {
 enum class Role { system, user, assistant };
 [[nodiscard]] std::string_view name_of(Role role);
 
+struct Turn {
+  Role role = Role::user;
+  std::string content;
+};
+
+// A part of a rendered conversation: marks of the format, which become control tokens, or what
+// somebody wrote, which never does.
+struct Piece {
+  enum Kind { marks, words };
+  Kind kind = marks;
+  std::string text;
+};
+
 // From tokenizer.chat_template.
 [[nodiscard]] ChatFormat chat_format_of(const gguf::Metadata& metadata);
 [[nodiscard]] std::string_view name_of(ChatFormat format);
 
-// One turn as the model reads it, and what stands before its answer. Between turns nothing is
-// added.
-[[nodiscard]] std::string render_turn(ChatFormat format, Role role, std::string_view content);
-[[nodiscard]] std::string answer_prefix(ChatFormat format);
-
-// What stands behind a finished answer when another turn follows.
-[[nodiscard]] std::string answer_suffix(ChatFormat format);
+// The conversation as the model reads it, up to where its next answer begins. Without a known
+// format the turns are one running text. A system turn may only come first.
+[[nodiscard]] std::vector<Piece> render(ChatFormat format, std::span<const Turn> turns);
 
 }  // namespace hearth::text

@@ -1,0 +1,137 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "os/file.h"
+#include "os/mapped_file.h"
+#include "os/pages.h"
+#include "os/system.h"
+
+namespace hearth::os {
+namespace {
+
+class FileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = cat(testing::TempDir(), "hearth-os-", static_cast<int64_t>(::getpid()));
+    std::filesystem::create_directory(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(std::string_view name) const { return cat(folder_, "/", name); }
+  size_t files() const {
+    size_t count = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_)) ++count;
+    return count;
+  }
+
+  std::string folder_;
+};
+
+TEST_F(FileTest, AWriterLeavesAWholeFileOrNone) {
+  {
+    auto writer = FileWriter::create(path("a"));
+    ASSERT_TRUE(writer);
+    ASSERT_TRUE(writer->write(as_bytes("half")));
+    EXPECT_FALSE(file_exists(path("a"))) << "not before commit";
+  }
+  EXPECT_EQ(files(), 0u) << "an abandoned file leaves nothing behind";
+  auto writer = FileWriter::create(path("a"));
+  ASSERT_TRUE(writer->write(as_bytes("whole")));
+  ASSERT_TRUE(writer->commit());
+  EXPECT_EQ(read_text(path("a"), 100).value_or(""), "whole");
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(FileTest, AWriterReplacesOnlyOnCommit) {
+  auto first = FileWriter::create(path("a"));
+  ASSERT_TRUE(first->write(as_bytes("old")));
+  ASSERT_TRUE(first->commit());
+  {
+    auto second = FileWriter::create(path("a"));
+    ASSERT_TRUE(second->write(as_bytes("new")));
+  }
+  EXPECT_EQ(read_text(path("a"), 100).value_or(""), "old");
+}
+
+TEST_F(FileTest, WritersRefuseFoldersAndDevices) {
+  EXPECT_FALSE(FileWriter::create(folder_));
+  EXPECT_FALSE(FileWriter::create("/dev/null"));
+  EXPECT_FALSE(FileWriter::create(""));
+  EXPECT_FALSE(FileWriter::create(path("no/such/folder/a")));
+}
+
+TEST_F(FileTest, AFullDiskIsAnError) {
+  const int full = ::open("/dev/full", O_WRONLY);
+  ASSERT_GE(full, 0);
+  const auto written = write_all(full, as_bytes("text"), "the disk");
+  ::close(full);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::io);
+  EXPECT_NE(written.error().message.find("the disk"), std::string::npos);
+  EXPECT_NE(written.error().message.find("space"), std::string::npos);
+}
+
+TEST_F(FileTest, ReadTextKnowsItsLimit) {
+  auto writer = FileWriter::create(path("a"));
+  ASSERT_TRUE(writer->write(as_bytes(std::string(1000, 'x'))));
+  ASSERT_TRUE(writer->commit());
+  EXPECT_TRUE(read_text(path("a"), 1000));
+  EXPECT_EQ(read_text(path("a"), 999).error().code, ErrorCode::too_large);
+  EXPECT_EQ(read_text(path("b"), 999).error().code, ErrorCode::not_found);
+  EXPECT_FALSE(read_text(folder_, 999));
+}
+
+TEST_F(FileTest, MappingShowsTheBytesAndRefusesTheRest) {
+  auto writer = FileWriter::create(path("a"));
+  ASSERT_TRUE(writer->write(as_bytes("mapped")));
+  ASSERT_TRUE(writer->commit());
+  auto mapped = MappedFile::open(path("a"));
+  ASSERT_TRUE(mapped);
+  EXPECT_EQ(as_text(mapped->bytes()), "mapped");
+  MappedFile moved = *std::move(mapped);
+  EXPECT_EQ(as_text(moved.bytes()), "mapped");
+
+  std::filesystem::resize_file(path("a"), 0);
+  EXPECT_NE(MappedFile::open(path("a")).error().message.find("empty"), std::string::npos);
+  EXPECT_NE(MappedFile::open(folder_).error().message.find("folder"), std::string::npos);
+  EXPECT_FALSE(MappedFile::open("/dev/null"));
+  EXPECT_EQ(MappedFile::open(path("none")).error().code, ErrorCode::not_found);
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(MappedFile::open(path("pipe"))) << "and does not wait for a writer";
+}
+
+TEST(PagesTest, AreZeroAndMayBeRefused) {
+  auto pages = Pages::allocate(1 << 20);
+  ASSERT_TRUE(pages);
+  for (size_t i = 0; i < pages->size(); i += 999) ASSERT_EQ(pages->data()[i], std::byte{0});
+  EXPECT_FALSE(Pages::allocate(uint64_t{1} << 60));
+  EXPECT_EQ(Pages::allocate(0)->size(), 0u);
+}
+
+TEST(SystemTest, FactsArePlausible) {
+  EXPECT_GE(cpu_info().usable_threads, 1u);
+  EXPECT_GT(memory_info().total, uint64_t{1} << 28);
+  EXPECT_LE(memory_info().available, memory_info().total);
+  EXPECT_GT(process_memory().peak_resident, uint64_t{1} << 20);
+  EXPECT_NE(random_seed(), random_seed());
+  const double before = monotonic_seconds();
+  EXPECT_LE(before, monotonic_seconds());
+  EXPECT_EQ(environment("HEARTH_NO_SUCH_VARIABLE"), std::nullopt);
+}
+
+TEST(SystemTest, AnInterruptSetsAFlag) {
+  install_signal_handlers();
+  EXPECT_FALSE(interrupted());
+  ::raise(SIGINT);
+  EXPECT_TRUE(interrupted());
+  clear_interrupted();
+  EXPECT_FALSE(interrupted());
+}
+
+}  // namespace
+}  // namespace hearth::os
