@@ -4,19 +4,22 @@
     tools/check_symbols.py PROGRAM LIBTENSOR.a
 
 1. The program asks the system for no network function: it could not call home.
-2. The objects of src/tensor/kernels define no weak symbol. They are compiled for CPUs that the rest of the
-   program may not run on; the linker may take any copy of a weak (inline) function for everybody.
+2. The objects of src/tensor/kernels define no weak symbol. They are compiled for CPUs that the
+   rest of the program may not run on; the linker may take any copy of a weak (inline) function
+   for everybody.
 """
 import subprocess
 import sys
 
-NETWORK = {"socket", "connect", "bind", "listen", "accept", "accept4", "sendto", "recvfrom", "sendmsg",
-           "recvmsg", "getaddrinfo", "gethostbyname", "socketpair", "io_uring_setup"}
+NETWORK = {"socket", "connect", "bind", "listen", "accept", "accept4", "sendto", "recvfrom",
+           "sendmsg", "recvmsg", "getaddrinfo", "gethostbyname", "socketpair", "io_uring_setup"}
 KERNEL_OBJECTS = "kernels_"
 
 
 def nm(*arguments: str) -> list[str]:
-    return subprocess.run(["nm", *arguments], check=True, capture_output=True, text=True).stdout.splitlines()
+    command = ["nm", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
 
 
 def network_symbols(program: str) -> list[str]:

@@ -46,7 +46,7 @@ RULES = (
     ("assert", r"\bassert\s*\(", (), "return a Result, or use static_assert"),
     ("throw", r"\bthrow\b", (), "return a Result with fail(...)"),
     ("std::regex", r"std::w?regex|#\s*include\s*<regex>", (), "write the few lines of matching"),
-    # A private constructor leaves no other way than unique_ptr<T>(new T(...)), which owns it at once.
+    # A private constructor leaves no other way than unique_ptr<T>(new T(...)), which owns it.
     ("new", r"(?<!operator )(?<!<)(?<!_ptr<)(?<!>\()\bnew\b", (),
      "use std::make_unique or a container"),
     ("printf", r"(?<![\w.>])(?:v?f?|v?d)printf\s*\(", ("cli", "os"),
@@ -227,7 +227,7 @@ def check_place(tree, name):
 
 def check_include(tree, name, line, target):
     module, parts = name.split("/")[1], target.split("/")
-    if is_test(name) and (tree.root / "tests" / target).is_file():
+    if is_test(name) and ((tree.root / "tests" / target).is_file() or parts[0] == "bench"):
         return
     if parts[0] not in tree.layers or not (
             len(parts) == 2 or parts[:2] == ["tensor", "kernels"] and len(parts) == 3):

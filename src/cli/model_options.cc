@@ -135,11 +135,8 @@ Result<engine::SessionOptions> session_options(const ModelOptions& options) {
 
 void introduce_storyteller(const ModelOptions& options, std::string_view command) {
   if (!options.path.empty()) return;
-  say(
-      cat("hearth: this is the bundled model, a small storyteller and no assistant; for one, "
-          "download a Llama-family GGUF and: "
-          "hearth ",
-          command, " -m FILE.gguf"));
+  say(cat("hearth: the bundled model tells stories, it is no assistant (for one: hearth ", command,
+          " -m FILE.gguf)"));
 }
 
 Result<void> check_utf8(std::string_view text, std::string_view what) {

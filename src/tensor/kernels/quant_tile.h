@@ -52,9 +52,9 @@ struct Tile {
     unrolled<kRows>([&](auto r) { unrolled<kColumns>([&](auto c) { sums[r][c] = I::zero(); }); });
   }
 
-  // The same unit of the next tile's row. Rows of a tile are read side by side, in pieces too short for
-  // the hardware to see streams in them; asked for like this, a matrix arrives at the speed of memory.
-  // An address behind the matrix does no harm.
+  // The same unit of the next tile's row. Rows of a tile are read side by side, in pieces too
+  // short for the hardware to see streams in them; asked for like this, a matrix arrives at the
+  // speed of memory. An address behind the matrix does no harm.
   static HEARTH_INLINE void prefetch_below(const std::byte* unit) {
     for (size_t line = 0; line < F::kUnitBytes; line += 64) __builtin_prefetch(unit + line);
   }
