@@ -105,8 +105,7 @@ Result<void> bench(BenchOptions& options) {
   HEARTH_TRY(const auto model, load_model(options.model));
   const size_t needed = std::max({options.prompt, options.depth + options.answer, size_t{8}});
   if (options.model.context == 0) options.model.context = needed;
-  HEARTH_TRY(const engine::SessionOptions session_opts, session_options(options.model));
-  HEARTH_TRY(const auto session, engine::Session::open(*model, session_opts));
+  HEARTH_TRY(const auto session, open_session(*model, options.model));
   const double load_seconds = os::monotonic_seconds() - start;
   HEARTH_TRY(BenchResult result, measure(*session, options));
   result.load_seconds = load_seconds;

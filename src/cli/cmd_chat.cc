@@ -157,7 +157,7 @@ class Chat {
   size_t forgotten_told_ = 0;
   bool broken_output_ = false;
   engine::TextSink sink_ = [this](std::string_view text) {
-    Result<void> printed = print(text);
+    Result<void> printed = print_answer(text);
     broken_output_ = !printed;
     return printed;
   };
@@ -167,8 +167,7 @@ Result<void> chat(ChatOptions& options) {
   HEARTH_CHECK(sample::check(options.sampling));
   HEARTH_TRY(const auto model, load_model(options.model));
   HEARTH_TRY([[maybe_unused]] const text::Tokenizer* tokenizer, tokenizer_of(*model));
-  HEARTH_TRY(const engine::SessionOptions session_opts, session_options(options.model));
-  HEARTH_TRY(const auto session, engine::Session::open(*model, session_opts));
+  HEARTH_TRY(const auto session, open_session(*model, options.model));
   if (!options.seeded) options.sampling.seed = os::random_seed();
   introduce_storyteller(options.model, "chat");
   Chat chat(options, *session);

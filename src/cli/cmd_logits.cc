@@ -32,12 +32,11 @@ Result<std::vector<text::Token>> parse_tokens(const std::string& list) {
   return tokens;
 }
 
-Result<void> logits(const LogitsOptions& options) {
+Result<void> logits(LogitsOptions& options) {
   HEARTH_TRY(const std::vector<text::Token> tokens, parse_tokens(options.tokens));
   HEARTH_TRY(const auto model, load_model(options.model));
-  HEARTH_TRY(engine::SessionOptions session_opts, session_options(options.model));
-  if (session_opts.context == 0) session_opts.context = tokens.size();
-  HEARTH_TRY(const auto session, engine::Session::open(*model, session_opts));
+  if (options.model.context == 0) options.model.context = tokens.size();
+  HEARTH_TRY(const auto session, open_session(*model, options.model));
   HEARTH_TRY(os::FileWriter file, os::FileWriter::create(options.output));
   const int32_t header[2] = {static_cast<int32_t>(tokens.size()),
                              static_cast<int32_t>(model->config().n_vocab)};

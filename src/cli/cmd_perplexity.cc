@@ -28,8 +28,7 @@ Result<void> run_perplexity(PerplexityOptions& options) {
   HEARTH_TRY(const text::Tokenizer* tokenizer, tokenizer_of(*model));
   if (options.model.context == 0)
     options.model.context = std::min<size_t>(512, model->config().context_length);
-  HEARTH_TRY(const engine::SessionOptions session_opts, session_options(options.model));
-  HEARTH_TRY(const auto session, engine::Session::open(*model, session_opts));
+  HEARTH_TRY(const auto session, open_session(*model, options.model));
   const auto scoring =
       options.every_token ? engine::WindowScoring::every_token : engine::WindowScoring::second_half;
   const std::vector<text::Token> tokens =

@@ -76,8 +76,7 @@ Result<void> run(RunOptions& options) {
   HEARTH_TRY(const auto model, load_model(options.model));
   HEARTH_TRY(const text::Tokenizer* tokenizer, tokenizer_of(*model));
   HEARTH_TRY(const std::vector<text::Token> tokens, encode_prompt(*tokenizer, prompt));
-  HEARTH_TRY(const engine::SessionOptions session_opts, session_options(options.model));
-  HEARTH_TRY(const auto session, engine::Session::open(*model, session_opts));
+  HEARTH_TRY(const auto session, open_session(*model, options.model));
   if (tokens.size() >= session->context()) {
     return fail(ErrorCode::too_large, "the prompt has ", tokens.size(),
                 " tokens, but the context holds ", session->context(),
@@ -96,7 +95,7 @@ Result<void> run(RunOptions& options) {
   std::string answer;
   const auto show = [&](std::string_view text) -> Result<void> {
     progress.clear();
-    if (!options.json) return print(text);
+    if (!options.json) return print_answer(text);
     answer += text;
     return {};
   };

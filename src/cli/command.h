@@ -35,4 +35,8 @@ void say(std::string_view line);
 // Standard output, for results; an error when it is closed or full.
 [[nodiscard]] Result<void> print(std::string_view text);
 
+// The same for what a model wrote: on a terminal, control characters that could move the cursor or
+// worse are shown as U+FFFD.
+[[nodiscard]] Result<void> print_answer(std::string_view text);
+
 }  // namespace hearth::cli

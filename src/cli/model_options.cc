@@ -1,5 +1,7 @@
 #include "cli/model_options.h"
 
+#include <filesystem>
+
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "os/file.h"
@@ -88,10 +90,11 @@ Result<std::string> model_path(const ModelOptions& options) {
   if (!options.path.empty()) return options.path;
   const std::string program = os::program_folder();
   // Beside a build folder of the source tree, and where an installation puts it.
-  const std::string candidates[] = {cat(program, "/../../../models/", kBundledModel),
-                                    cat(program, "/../share/hearth/models/", kBundledModel)};
-  for (const std::string& candidate : candidates) {
-    if (os::file_exists(candidate)) return candidate;
+  const std::filesystem::path candidates[] = {
+      cat(program, "/../../../models/", kBundledModel),
+      cat(program, "/../share/hearth/models/", kBundledModel)};
+  for (const std::filesystem::path& candidate : candidates) {
+    if (os::file_exists(candidate)) return candidate.lexically_normal().string();
   }
   return fail(ErrorCode::not_found, "the bundled model '", kBundledModel,
               "' is not beside the program: give a model with -m FILE.gguf");
@@ -109,7 +112,21 @@ Result<const text::Tokenizer*> tokenizer_of(const engine::LoadedModel& model) {
   return tl::unexpected<Error>(model.tokenizer_error());
 }
 
-Result<engine::SessionOptions> session_options(const ModelOptions& options) {
+namespace {
+
+Result<const Kernels*> find_kernels(std::string_view name) {
+  std::string names;
+  for (const IsaLevel level : available_levels()) {
+    if (name_of(level) == name) return &kernels_for(level);
+    names += cat(names.empty() ? "" : ", ", name_of(level));
+  }
+  return fail(ErrorCode::bad_usage, "--isa is '", printable(name), "', this CPU has: ", names);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<engine::Session>> open_session(const engine::LoadedModel& model,
+                                                      const ModelOptions& options) {
   engine::SessionOptions session;
   session.context = options.context;
   session.threads = options.threads;
@@ -120,17 +137,15 @@ Result<engine::SessionOptions> session_options(const ModelOptions& options) {
                 "', it must be f16 or f32");
   }
   session.kv_type = *kv;
-  if (options.isa.empty()) return session;
-  std::string names;
-  for (const IsaLevel level : available_levels()) {
-    if (name_of(level) == options.isa) session.kernels = &kernels_for(level);
-    names += cat(names.empty() ? "" : ", ", name_of(level));
+  if (!options.isa.empty()) {
+    HEARTH_TRY(session.kernels, find_kernels(options.isa));
   }
-  if (session.kernels == nullptr) {
-    return fail(ErrorCode::bad_usage, "--isa is '", printable(options.isa),
-                "', this CPU has: ", names);
+  const size_t trained = model.config().context_length;
+  if (options.context > trained) {
+    say(cat("hearth: warning: the context of ", options.context, " tokens is beyond the ", trained,
+            " that the model was trained for; answers get worse there"));
   }
-  return session;
+  return engine::Session::open(model, session);
 }
 
 void introduce_storyteller(const ModelOptions& options, std::string_view command) {

@@ -38,7 +38,9 @@ void add_length_flag(CLI::App& command, size_t& max_tokens);
 // The tokenizer of a model, or why it has none.
 [[nodiscard]] Result<const text::Tokenizer*> tokenizer_of(const engine::LoadedModel& model);
 
-[[nodiscard]] Result<engine::SessionOptions> session_options(const ModelOptions& options);
+// A session with the options' context, threads, cache and instruction set.
+[[nodiscard]] Result<std::unique_ptr<engine::Session>> open_session(
+    const engine::LoadedModel& model, const ModelOptions& options);
 
 // Where people meet the bundled model: says that it tells stories, and how to get an assistant.
 void introduce_storyteller(const ModelOptions& options, std::string_view command);

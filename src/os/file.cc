@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "os/system.h"
+
 namespace hearth::os {
 namespace {
 
@@ -31,7 +33,10 @@ Result<std::string> read_all(int fd, uint64_t max_bytes, std::string_view name) 
   char buffer[65536];
   while (true) {
     const ssize_t n = ::read(fd, buffer, sizeof buffer);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EINTR) {
+      if (interrupted()) return fail(ErrorCode::interrupted, "interrupted");
+      continue;
+    }
     if (n < 0) return system_error(errno, cat("cannot read ", name));
     if (n == 0) return text;
     if (text.size() + static_cast<size_t>(n) > max_bytes) {
