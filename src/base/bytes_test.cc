@@ -10,7 +10,7 @@ namespace hearth {
 namespace {
 
 constexpr uint64_t kMax = UINT64_MAX;
-using Wide = unsigned __int128;
+__extension__ using Wide = unsigned __int128;
 
 // Numbers where arithmetic goes wrong: around 0, 2^31, 2^32, 2^63 and 2^64.
 rc::Gen<uint64_t> edgy() {

@@ -37,7 +37,7 @@ template <class... Pieces>
 
 // Puts context in front of an error that came from below: "model.gguf: " + message.
 [[nodiscard]] inline tl::unexpected<Error> fail_with_context(std::string_view context,
-                                                             Error error) {
+                                                             const Error& error) {
   return tl::unexpected<Error>(Error{error.code, cat(context, ": ", error.message)});
 }
 

@@ -22,7 +22,7 @@ Result<void> tokenize(const TokenizeOptions& options) {
   // The vocabulary alone: files without weights work too.
   HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(path));
   Result<text::Tokenizer> tokenizer = text::Tokenizer::create(file.gguf.metadata);
-  if (!tokenizer) return fail_with_context(printable(path, 400), std::move(tokenizer).error());
+  if (!tokenizer) return fail_with_context(printable(path, 400), tokenizer.error());
   for (const std::string& warning : tokenizer->warnings()) say(cat("hearth: warning: ", warning));
   std::string text = options.text;
   if (text.empty()) {

@@ -8,7 +8,7 @@ namespace {
 Result<gguf::File> open_part(const std::string& path, ModelFile& model_file) {
   HEARTH_TRY(os::MappedFile mapped, os::MappedFile::open(path));
   Result<gguf::File> parsed = gguf::parse(mapped.bytes());
-  if (!parsed) return fail_with_context(printable(path, 400), std::move(parsed).error());
+  if (!parsed) return fail_with_context(printable(path, 400), parsed.error());
   model_file.bytes += mapped.bytes().size();
   model_file.parts.push_back(std::move(mapped));
   return parsed;
@@ -30,7 +30,7 @@ Result<ModelFile> open_model_file(const std::string& path) {
     parsed.push_back(std::move(part));
   }
   Result<gguf::File> whole = gguf::join(std::move(parsed));
-  if (!whole) return fail_with_context(printable(path, 400), std::move(whole).error());
+  if (!whole) return fail_with_context(printable(path, 400), whole.error());
   model_file.gguf = *std::move(whole);
   return model_file;
 }
@@ -39,7 +39,7 @@ Result<std::unique_ptr<const LoadedModel>> LoadedModel::load(const std::string& 
   auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel);
   HEARTH_TRY(loaded->file_, open_model_file(path));
   Result<model::Model> bound = model::bind(loaded->file_.gguf);
-  if (!bound) return fail_with_context(printable(path, 400), std::move(bound).error());
+  if (!bound) return fail_with_context(printable(path, 400), bound.error());
   loaded->model_ = *std::move(bound);
   Result<text::Tokenizer> tokenizer = text::Tokenizer::create(loaded->file_.gguf.metadata);
   if (!tokenizer) {

@@ -106,7 +106,11 @@ TEST(GgufReader, Versions) {
     file.version = bad;
     expect_bad(file, "version", 4, ErrorCode::unsupported);
   }
-  EXPECT_THAT(parse(as_bytes(file.bytes())).error().message, HasSubstr("big endian"));
+  for (const uint32_t swapped : {0x02000000u, 0x03000000u}) {
+    file.version = swapped;
+    const std::string bytes = file.bytes();
+    EXPECT_THAT(parse(as_bytes(bytes)).error().message, HasSubstr("big endian"));
+  }
 }
 
 TEST(GgufReader, CountsOfTheHeader) {
@@ -339,6 +343,14 @@ TEST(GgufReader, ShapesThatWrapAround) {
     file.data.assign(128, 'x');
     expect_bad(file, "shape of tensor 't'", kKeysAt + 9);
   }
+}
+
+// 2^64 weights in a format of less than a byte for each: their bytes can be counted, they cannot.
+TEST(GgufReader, WeightsThatWrapAround) {
+  RawFile file;
+  file.tensor("t", {uint64_t{1} << 32, uint64_t{1} << 32}, DType::Q2_K, 0);
+  file.data.assign(128, 'x');
+  expect_bad(file, "shape of tensor 't'", kKeysAt + 9);
 }
 
 TEST(GgufReader, LargeShapesWithoutWrappingReachPastTheEnd) {

@@ -188,7 +188,9 @@ void expect_array(ValueType type, const std::vector<T>& numbers) {
   EXPECT_EQ(array->bytes.size(), numbers.size() * sizeof(T));
   for (size_t i = 0; i < numbers.size(); ++i) {
     EXPECT_EQ(array->number(i), static_cast<double>(numbers[i]));
-    if (std::is_integral_v<T>) EXPECT_EQ(array->integer(i), static_cast<int64_t>(numbers[i]));
+    if (std::is_integral_v<T>) {
+      EXPECT_EQ(array->integer(i), static_cast<int64_t>(numbers[i]));
+    }
   }
 }
 

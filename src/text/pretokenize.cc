@@ -89,7 +89,7 @@ WordSplitter::WordSplitter(Splitter splitter, std::string_view text)
 
 bool WordSplitter::next(std::string_view& word) {
   if (at_ >= text_.size()) return false;
-  size_t end = at_;
+  size_t end = 0;
   switch (splitter_) {
     case Splitter::gpt2:
       end = gpt2_word(at_);

@@ -35,6 +35,7 @@ class GgufFile:
             kind_at = self.at
             kind, offset = self.take("<IQ")
             self.tensors.append(Tensor(name, dims, kind, kind_at, offset))
+        self.infos_end = self.at
         self.start = -(-self.at // ALIGNMENT) * ALIGNMENT
 
     def take(self, form):
@@ -71,6 +72,16 @@ class GgufFile:
     def patched(self, at, replacement):
         """The file with other bytes at one place."""
         return self.data[:at] + replacement + self.data[at + len(replacement):]
+
+    def with_text(self, key, text):
+        """The same model with one more key of metadata."""
+        head = bytearray(self.data[:self.metadata_end])
+        struct.pack_into("<Q", head, 16, len(self.values) + 1)
+        name, value = key.encode(), text.encode()
+        head += struct.pack("<Q", len(name)) + name
+        head += struct.pack("<IQ", STRING, len(value)) + value
+        head += self.data[self.metadata_end:self.infos_end]
+        return bytes(head + bytes(-len(head) % ALIGNMENT)) + self.data[self.start:]
 
     def as_f32(self):
         """The same model with every weight written out as F32."""

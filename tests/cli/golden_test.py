@@ -39,7 +39,7 @@ class Golden(hearth.Case):
     def setUpClass(cls):
         cls.made = tempfile.TemporaryDirectory(prefix="hearth-test-")
         cls.addClassCleanup(cls.made.cleanup)
-        # The golden of the bundled model took its weights as F32, so this file must meet it exactly.
+        # The golden of the bundled model took its weights as F32, so this file must meet it.
         cls.plain = pathlib.Path(cls.made.name) / "plain-f32.gguf"
         cls.plain.write_bytes(GgufFile(MODEL.read_bytes()).as_f32())
 
@@ -183,8 +183,8 @@ class SharedModels(Golden):
                                    ("ppl_llama_cpp_convention_4chunks", [])):
                     for kv in ("f16", "f32"):
                         with self.subTest(model=model.name, text=name, convention=key, kv=kv):
-                            done = self.succeed("perplexity", "-m", str(model), "-f", file, "--json",
-                                                "--kv", kv, "--chunks", "4", *flags)
+                            done = self.succeed("perplexity", "-m", str(model), "-f", file,
+                                                "--json", "--kv", kv, "--chunks", "4", *flags)
                             self.assert_ratio(json.loads(done.text)["perplexity"], want[key])
 
 

@@ -1,13 +1,19 @@
 """What the tests of the program share: running it as a person would, and judging what it says."""
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
+import pty
+import re
+import select
 import shutil
 import signal
 import struct
 import subprocess
 import tempfile
+import termios
+import time
 import unittest
 from typing import NamedTuple
 
@@ -22,7 +28,9 @@ BOS = 1
 # Only so that a hang ends: nothing here is expected to take a tenth of it.
 PATIENCE = 300
 
-INTRODUCTION = "hearth: this is the bundled model"
+SANITIZED = b"__asan_init" in pathlib.Path(PROGRAM).read_bytes()
+
+INTRODUCTION = "hearth: the bundled model tells"
 
 
 def golden():
@@ -49,7 +57,7 @@ class Done(NamedTuple):
     @property
     def errors(self):
         """The lines of standard error, less the remark about the bundled model."""
-        lines = self.err.decode().split("\n")
+        lines = self.err.decode(errors="surrogateescape").split("\n")
         return [line for line in lines[:-1] if not line.startswith(INTRODUCTION)] + (
             [lines[-1]] if lines[-1] else [])
 
@@ -62,7 +70,7 @@ def environment():
 
 
 def start(*args, **options):
-    """A running program; SIGINT acts as at a terminal even when these tests run in the background."""
+    """A running program. SIGINT acts as at a terminal, even where the tests ignore it."""
     options.setdefault("stdin", subprocess.DEVNULL)
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
@@ -77,12 +85,13 @@ def start(*args, **options):
 
 
 def run(*args, stdin=None, **options):
-    """Runs to the end; `stdin` is bytes, none for an empty one."""
+    """Runs to the end; `stdin` is what to feed (bytes) or a file, none for an empty one."""
+    feed = stdin if isinstance(stdin, bytes) else None
     if stdin is not None:
-        options["stdin"] = subprocess.PIPE
+        options["stdin"] = stdin if feed is None else subprocess.PIPE
     process = start(*args, **options)
     try:
-        out, err = process.communicate(stdin, timeout=PATIENCE)
+        out, err = process.communicate(feed, timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
@@ -164,3 +173,79 @@ class Case(unittest.TestCase):
         except subprocess.TimeoutExpired:
             self.fail("the program does not end")
         return Done(process.returncode, out or b"", err or b"")
+
+
+class Terminal:
+    """A program on a terminal of its own: keys go in, what the screen would show comes out."""
+    UP, LEFT, HOME, BACKSPACE = "\x1b[A", "\x1b[D", "\x01", "\x7f"
+    CTRL_C, CTRL_D = "\x03", "\x04"
+    SEQUENCES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()].|[=>]|\][^\x07]*\x07)")
+
+    def __init__(self, *args, **options):
+        self.master, slave = pty.openpty()
+        # Wide, so that no line is broken where a test looks for words.
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 240, 0, 0))
+
+        def own_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        self.process = start(*args, stdin=slave, stdout=slave, stderr=slave,
+                             preexec_fn=own_terminal, **options)
+        os.close(slave)
+        self.raw = b""
+        self.screen = ""
+        self.seen = 0  # how much of the screen was looked at
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+    def type(self, keys):
+        os.write(self.master, keys.encode())
+
+    def read_more(self, patience=PATIENCE):
+        """False at the end."""
+        if not select.select([self.master], [], [], patience)[0]:
+            raise AssertionError(f"nothing more on the terminal: {self.screen[-2000:]!r}")
+        try:
+            data = os.read(self.master, 65536)
+        except OSError:  # the program has closed its side
+            data = b""
+        self.raw += data
+        self.screen = self.SEQUENCES.sub("", self.raw.decode(errors="replace"))
+        return bool(data)
+
+    def wait_for(self, words, patience=30):
+        """Reads until `words` appear behind what was seen; gives what stood before them."""
+        end = time.monotonic() + patience
+        while (at := self.screen.find(words, self.seen)) < 0:
+            if time.monotonic() > end or not self.read_more(patience):
+                raise AssertionError(f"{words!r} did not come: {self.screen[self.seen:]!r}")
+        between = self.screen[self.seen:at]
+        self.seen = at + len(words)
+        return between
+
+    def mode(self, flag):
+        """Whether the terminal has one of termios' local modes: ECHO, ICANON."""
+        return bool(termios.tcgetattr(self.master)[3] & flag)
+
+    def wait_for_prompt(self):
+        """Until the program edits a line: keys before that are the terminal's own affair."""
+        between = self.wait_for("> ")
+        end = time.monotonic() + 30
+        while self.mode(termios.ICANON):
+            if time.monotonic() > end:
+                raise AssertionError(f"no line editing at {self.screen[-200:]!r}")
+            time.sleep(0.01)
+        time.sleep(0.1)  # from the change of mode to the reading
+        return between
+
+    def end(self):
+        while self.read_more():
+            pass
+        return self.process.wait(PATIENCE)

@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+"""Writes the seed inputs of the fuzz targets: seeds.py FOLDER makes FOLDER/<target>/<name>."""
+
+import pathlib
+import struct
+import sys
+
+
+def text(value):
+    data = value.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def key(name, kind, payload):
+    return text(name) + struct.pack("<I", kind) + payload
+
+
+def array(kind, count, elements):
+    return struct.pack("<IQ", kind, count) + elements
+
+
+def tensor(name, dims, kind, offset):
+    return (text(name) + struct.pack("<I", len(dims)) + b"".join(struct.pack("<Q", d) for d in dims)
+            + struct.pack("<IQ", kind, offset))
+
+
+def whole_file():
+    keys = [key("general.alignment", 4, struct.pack("<I", 64)),
+            key("s", 8, text("value")),
+            key("strings", 9, array(8, 3, text("a") + text("") + text("bc"))),
+            key("floats", 9, array(6, 2, struct.pack("<2f", 1.5, -2))),
+            key("i64", 11, struct.pack("<q", -1)),
+            key("flag", 7, b"\1")]
+    tensors = [tensor("a", [4, 2], 0, 0), tensor("b", [32], 8, 64)]
+    data = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)) + b"".join(keys + tensors)
+    return data + bytes(-len(data) % 64) + bytes(98)
+
+
+def gguf_seeds():
+    u32 = lambda name, value: key(name, 4, struct.pack("<I", value))
+    scores = key("tokenizer.ggml.scores", 9, array(6, 4, struct.pack("<4f", 0, -1, -2, -3)))
+    kinds = key("tokenizer.ggml.token_type", 9, array(5, 4, struct.pack("<4i", 2, 3, 3, 1)))
+    # The first bytes: what stands in front, extra keys, extra tensors (0x80: the model's own).
+    yield "whole", b"\0\0\0" + whole_file()
+    yield "header", b"\1\1\0" + u32("general.alignment", 64)
+    yield "header_tensor", b"\1\0\1" + tensor("t", [32], 8, 0) + bytes(64)
+    yield "llama", b"\2\0\x80"
+    yield "llama_rope", b"\2\1\x80" + u32("llama.rope.dimension_count", 16)
+    yield "llama_bias", b"\2\0\x81" + tensor("blk.0.attn_q.bias", [32], 0, 0)
+    yield "spm", b"\3\0\x80"
+    yield "spm_scores", b"\3\2\0" + scores + kinds
+    yield "bpe", b"\4\0\x80"
+    yield "bpe_pre", b"\4\1\0" + key("tokenizer.ggml.pre", 8, text("llama-bpe"))
+    yield "bpe_eos", b"\4\1\0" + u32("tokenizer.ggml.eos_token_id", 3)
+
+
+TEXTS = ("Hello world", "  two  spaces ", "abab aaa ab", "na\u00efve \u65e5\u672c \U0001f680",
+         "it's 12345 o'clock\n\n", "<s>a</s><|im_end|><0x41>", "\u2581a\u0120b")
+STOPS = ("ab", "</s>", "\n\n")
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    seeds = {"fuzz_gguf": dict(gguf_seeds()),
+             "fuzz_tokenizer": {f"text{i}": t.encode() for i, t in enumerate(TEXTS)},
+             "fuzz_utf8_stop": {f"text{i}": b"\xfe".join(
+                 [s.encode() for s in STOPS] + [t.encode()[:4], t.encode()[4:]])
+                 for i, t in enumerate(TEXTS)}}
+    for target, inputs in seeds.items():
+        folder = pathlib.Path(sys.argv[1]) / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in inputs.items():
+            (folder / name).write_bytes(data)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
