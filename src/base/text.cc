@@ -95,7 +95,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
   if (word.size() > 64) return {};
   std::string_view best;
-  size_t best_distance = 1 + word.size() / 3;  // farther than this is no help to anyone
+  const size_t dashes = std::min(word.find_first_not_of('-'), word.size());
+  size_t best_distance = 1 + (word.size() - dashes) / 3;  // farther is no help to anyone
   for (const std::string_view candidate : candidates) {
     const size_t distance = edit_distance(word, candidate);
     if (distance <= best_distance && (best.empty() || distance < best_distance)) {

@@ -97,6 +97,7 @@ TEST(Nearest, SuggestsOnlyWhatIsNear) {
   EXPECT_EQ(nearest("xyz", commands), "");
   EXPECT_EQ(nearest("", commands), "");
   EXPECT_EQ(nearest("chat", {}), "");
+  EXPECT_EQ(nearest("--version", {"--json"}), "");  // dashes alike do not make words alike
   EXPECT_EQ(nearest(std::string(10'000, 'a'), commands), "");
   EXPECT_EQ(nearest("abcd", {"abce", "abcd"}), "abcd");
   EXPECT_EQ(nearest("abcx", {"abcd", "abce"}), "abcd");  // the first of equals

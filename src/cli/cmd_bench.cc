@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "engine/measure.h"
@@ -82,8 +83,9 @@ std::string table(const BenchOptions& options, const BenchResult& result, engine
   const double read = engine::median(result.read);
   const double decode = engine::median(result.decode);
   const double limit = read / static_cast<double>(weight_bytes);
-  std::string out = cat(session.model().config().name, ", ", session.threads(), " threads, ",
-                        session.kernels().name, ", ", os::cpu_info().model, "\n");
+  const std::string& name = session.model().config().name;
+  std::string out = cat(name.empty() ? "a model without a name" : name, ", ", session.threads(),
+                        " threads, ", session.kernels().name, ", ", os::cpu_info().model, "\n");
   if (options.prompt > 0) {
     out += cat("  prefill  ", fixed(engine::median(result.prefill), 1), " tokens/s  (",
                options.prompt, " tokens, median of ", options.repetitions, ")\n");
@@ -99,13 +101,15 @@ std::string table(const BenchOptions& options, const BenchResult& result, engine
 }
 
 Result<void> bench(BenchOptions& options) {
-  if (options.repetitions == 0 || options.repetitions > 1000)
-    return fail(ErrorCode::bad_usage, "-r is ", options.repetitions, ", it must be from 1 to 1000");
+  if (options.prompt == 0 && options.answer == 0) {
+    return fail(ErrorCode::bad_usage, "nothing to measure: -p and -n are both 0");
+  }
   const double start = os::monotonic_seconds();
   HEARTH_TRY(const auto model, load_model(options.model));
   const size_t needed = std::max({options.prompt, options.depth + options.answer, size_t{8}});
   if (options.model.context == 0) options.model.context = needed;
-  HEARTH_TRY(const auto session, open_session(*model, options.model));
+  HEARTH_TRY(const engine::SessionOptions session_opts, session_options(options.model));
+  HEARTH_TRY(const auto session, engine::Session::open(*model, session_opts));
   const double load_seconds = os::monotonic_seconds() - start;
   HEARTH_TRY(BenchResult result, measure(*session, options));
   result.load_seconds = load_seconds;
@@ -120,15 +124,18 @@ void add_bench(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand(
       "bench", "Measure tokens per second, beside the limit of this machine's memory");
-  command
-      ->add_option("-p,--n-prompt", options->prompt, "Tokens of the prompt; 0 leaves prefill out")
-      ->capture_default_str();
-  command->add_option("-n,--n-gen", options->answer, "Tokens to decode; 0 leaves decode out")
-      ->capture_default_str();
-  command->add_option("-d,--n-depth", options->depth, "Tokens in the context before decoding")
-      ->capture_default_str();
-  command->add_option("-r,--repetitions", options->repetitions, "Runs; the median counts")
-      ->capture_default_str();
+  const auto count = [&](const char* names, size_t& target, int64_t least, int64_t most,
+                         const char* help) {
+    command->add_option(names, target, help)
+        ->capture_default_str()
+        ->type_name("N")
+        ->check(whole_number(least, most));
+  };
+  constexpr auto kMost = static_cast<int64_t>(model::kMaxContext / 2);
+  count("-p,--n-prompt", options->prompt, 0, kMost, "Tokens of the prompt; 0 leaves prefill out");
+  count("-n,--n-gen", options->answer, 0, kMost, "Tokens to decode; 0 leaves decode out");
+  count("-d,--n-depth", options->depth, 0, kMost, "Tokens in the context before decoding");
+  count("-r,--repetitions", options->repetitions, 1, 1000, "Runs; the median counts");
   command->add_flag("--json", options->json,
                     "Print one JSON object; prefill and decode are tokens/s");
   add_model_flags(*command, options->model, ModelFlags::compute);

@@ -85,6 +85,7 @@ class Chat {
       if (!done) say(cat("hearth: ", done.error().message));
       os::clear_interrupted();
     }
+    if (os::interrupted()) return fail(ErrorCode::interrupted, "interrupted");
     return {};
   }
 
@@ -99,6 +100,7 @@ class Chat {
     }
     if (name == "/clear") {
       conversation_.clear();
+      forgetting_told_ = false;
       say("hearth: a new conversation");
       return {};
     }
@@ -142,10 +144,9 @@ class Chat {
     if (result->finish == engine::FinishReason::interrupted) say("hearth: stopped");
     if (result->finish == engine::FinishReason::context)
       say("hearth: the context is full; /clear starts anew, -c makes it larger");
-    if (conversation_.forgotten() > forgotten_told_) {
-      forgotten_told_ = conversation_.forgotten();
-      say(cat("hearth: the context is full, the first ", forgotten_told_,
-              " messages are no longer seen"));
+    if (conversation_.forgotten() > 0 && !forgetting_told_) {
+      forgetting_told_ = true;
+      say("hearth: the context is full: from here on the oldest messages are no longer seen");
     }
     return {};
   }
@@ -154,7 +155,7 @@ class Chat {
   engine::Conversation conversation_;
   sample::Sampler sampler_;
   LineEditor editor_;
-  size_t forgotten_told_ = 0;
+  bool forgetting_told_ = false;
   bool broken_output_ = false;
   engine::TextSink sink_ = [this](std::string_view text) {
     Result<void> printed = print_answer(text);

@@ -57,24 +57,25 @@ std::string machine_rows() {
   return out;
 }
 
-std::string model_rows(const ModelOptions& options) {
-  const auto path = model_path(options);
-  if (!path) return row("model", cat("not found: ", path.error().message));
+// Loads and runs the model; what went wrong is the error.
+Result<std::string> model_rows(const ModelOptions& options) {
+  HEARTH_TRY(const std::string path, model_path(options));
   const double start = os::monotonic_seconds();
-  const auto model = engine::LoadedModel::load(*path);
-  if (!model) return row("model", cat("broken: ", model.error().message));
-  const auto session = engine::Session::open(**model, {.context = 128});
-  if (!session) return row("model", cat("does not run: ", session.error().message));
-  const auto ready = os::monotonic_seconds() - start;
-  const auto speed = engine::measure_decode(**session, 32, 0);
-  std::string out = row("model", printable(*path, 400));
-  out += row("", cat("ready in ", fixed(1000 * ready, 0), " ms, decodes ",
-                     speed ? fixed(*speed, 0) : "no", " tokens/s"));
-  return out;
+  HEARTH_TRY(const auto model, engine::LoadedModel::load(path));
+  HEARTH_TRY(const auto session, engine::Session::open(*model, {.context = 128}));
+  const double ready = os::monotonic_seconds() - start;
+  HEARTH_TRY(const double speed, engine::measure_decode(*session, 32, 0));
+  return row("model", printable(path, 400)) +
+         row("", cat("ready in ", fixed(1000 * ready, 0), " ms, decodes ", fixed(speed, 0),
+                     " tokens/s"));
 }
 
 Result<void> doctor(const ModelOptions& options) {
-  return print(cat("hearth ", HEARTH_VERSION, "\n", machine_rows(), model_rows(options)));
+  HEARTH_CHECK(print(cat("hearth ", HEARTH_VERSION, "\n", machine_rows())));
+  const Result<std::string> rows = model_rows(options);
+  HEARTH_CHECK(print(rows ? *rows : row("model", cat("does not run: ", rows.error().message))));
+  if (!rows) return tl::unexpected<Error>(rows.error());
+  return {};
 }
 
 }  // namespace

@@ -31,9 +31,12 @@ Result<std::string> find_prompt(const RunOptions& options) {
   const int given = !options.positional.empty() + !options.prompt.empty() + !options.file.empty();
   if (given > 1)
     return fail(ErrorCode::bad_usage, "give the prompt once: as an argument, with -p, or with -f");
-  if (!options.file.empty()) return os::read_text(options.file, kMaxPromptBytes);
-  if (given == 0 && !os::is_terminal(0)) return os::read_text("-", kMaxPromptBytes);
-  return cat(options.positional, options.prompt);
+  const bool piped = given == 0 && !os::is_terminal(0);
+  if (!piped && options.file.empty()) return cat(options.positional, options.prompt);
+  HEARTH_TRY(std::string text, os::read_text(piped ? "-" : options.file, kMaxPromptBytes));
+  // The newline that ends a line or file is not part of what the model should continue.
+  if (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
 }
 
 std::string speed_line(const engine::GenerateResult& r) {

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "engine/kv_cache.h"
 #include "engine/loader.h"
@@ -168,7 +169,7 @@ Result<void> show(const ShowOptions& options) {
 void add_show(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command = app.add_subcommand("show", "Tell what is in a model file and what it needs");
-  command->add_option("MODEL", options->model.path, "The same as -m");
+  command->add_option("MODEL", options->model.path, "The same as -m")->check(not_empty());
   add_model_flags(*command, options->model, ModelFlags::file_only);
   command->add_flag("--tensors", options->tensors, "List every tensor");
   command->add_flag("--keys", options->keys, "List every metadata key");

@@ -11,7 +11,7 @@ int exit_code(const Error& error) {
     case ErrorCode::bad_usage:
       return kExitUsage;
     case ErrorCode::interrupted:
-      return kExitInterrupted;
+      return os::interrupt_exit_code();
     default:
       return kExitFailed;
   }

@@ -26,7 +26,6 @@ void add_doctor(CLI::App& app, Action& chosen);
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
-inline constexpr int kExitInterrupted = 130;
 [[nodiscard]] int exit_code(const Error& error);
 
 // One line on standard error, for people.

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 
@@ -15,63 +16,46 @@ constexpr std::string_view kBundledModel = "hearth-stories-6m-q8_0.gguf";
 }  // namespace
 
 void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags) {
-  command
-      .add_option("-m,--model", options.path,
-                  "GGUF file (default: the story model that comes with hearth)")
-      ->type_name("FILE");
+  const auto add = [&](const char* names, auto& target, const char* type, const char* help) {
+    return command.add_option(names, target, help)->type_name(type);
+  };
+  add("-m,--model", options.path, "FILE",
+      "GGUF file (default: the story model that comes with hearth)")
+      ->check(not_empty());
   if (flags == ModelFlags::file_only) return;
-  command
-      .add_option("-c,--ctx-size", options.context,
-                  "Tokens that fit, prompt and answer (default: the model's, at most 4096)")
-      ->type_name("N");
-  command
-      .add_option("-t,--threads", options.threads,
-                  "Threads (default: every CPU this process may use)")
-      ->type_name("N");
-  command
-      .add_option("-b,--batch-size", options.prompt_chunk,
-                  "Prompt tokens computed together; changes speed and memory, never the answer")
-      ->type_name("N")
+  add("-c,--ctx-size", options.context, "N",
+      "Tokens that fit, prompt and answer (default: the model's, at most 4096)")
+      ->check(whole_number(0, model::kMaxContext));
+  add("-t,--threads", options.threads, "N", "Threads (default: every CPU this process may use)")
+      ->check(whole_number(0, engine::kMaxThreads));
+  add("-b,--batch-size", options.prompt_chunk, "N",
+      "Prompt tokens computed together; changes speed and memory, never the answer")
+      ->check(whole_number(1, engine::kMaxPromptChunk))
       ->capture_default_str();
-  command.add_option("--kv", options.kv, "Format of the KV cache: f16 or f32")
-      ->type_name("TYPE")
-      ->capture_default_str();
-  command
-      .add_option("--isa", options.isa,
-                  "Instruction set: reference, avx2 or avx512 (default: the best of this CPU)")
-      ->type_name("NAME");
+  add("--kv", options.kv, "TYPE", "Format of the KV cache: f16 or f32")->capture_default_str();
+  add("--isa", options.isa, "NAME",
+      "Instruction set: reference, avx2 or avx512 (default: the best of this CPU)");
 }
 
 void add_sampling_flags(CLI::App& command, sample::SamplingParams& params) {
-  command
-      .add_option("--temp", params.temperature, "Temperature; 0 always takes the most likely token")
-      ->capture_default_str();
-  command.add_option("--top-k", params.top_k, "Keep the k most likely tokens, 0 for all")
-      ->capture_default_str();
-  command.add_option("--top-p", params.top_p, "Keep the most likely tokens that together reach p")
-      ->capture_default_str();
-  command.add_option("--min-p", params.min_p, "Keep tokens at least p times as likely as the best")
-      ->capture_default_str();
-  command
-      .add_option("--repeat-penalty", params.repeat_penalty,
-                  "Make tokens that were seen less likely, 1 for off")
-      ->capture_default_str();
-  command
-      .add_option("--presence-penalty", params.presence_penalty,
-                  "Take this off the logits of tokens that were seen")
-      ->capture_default_str();
-  command
-      .add_option("--frequency-penalty", params.frequency_penalty,
-                  "The same, as often as they were seen")
-      ->capture_default_str();
-  command
-      .add_option("--repeat-last-n", params.penalty_window,
-                  "Tokens that the penalties look back at, -1 for all")
-      ->capture_default_str();
-  command
-      .add_option("-s,--seed", params.seed,
-                  "Seed; the same seed gives the same answer (default: a new one each time)")
-      ->default_str("");
+  const auto add = [&](const char* names, auto& target, const char* help) {
+    return command.add_option(names, target, help)->capture_default_str();
+  };
+  add("--temp", params.temperature, "Temperature; 0 always takes the most likely token");
+  add("--top-k", params.top_k, "Keep the k most likely tokens, 0 for all");
+  add("--top-p", params.top_p, "Keep the most likely tokens that together reach p");
+  add("--min-p", params.min_p, "Keep tokens at least p times as likely as the best");
+  add("--repeat-penalty", params.repeat_penalty,
+      "Make tokens that were seen less likely, 1 for off");
+  add("--presence-penalty", params.presence_penalty,
+      "Take this off the logits of tokens that were seen");
+  add("--frequency-penalty", params.frequency_penalty, "The same, as often as they were seen");
+  add("--repeat-last-n", params.penalty_window,
+      "Tokens that the penalties look back at, -1 for all");
+  add("-s,--seed", params.seed,
+      "Seed; the same seed gives the same answer (default: a new one each time)")
+      ->default_str("")
+      ->check(any_seed());
 }
 
 void add_length_flag(CLI::App& command, size_t& max_tokens) {
@@ -83,7 +67,7 @@ void add_length_flag(CLI::App& command, size_t& max_tokens) {
           "-n,--predict,--n-predict", set,
           "Tokens to write at most, -1 for no limit (default: until the model ends)")
       ->type_name("N")
-      ->check(CLI::Range(int64_t{-1}, int64_t{1} << 40));
+      ->check(whole_number(-1, INT32_MAX));
 }
 
 Result<std::string> model_path(const ModelOptions& options) {
@@ -125,8 +109,7 @@ Result<const Kernels*> find_kernels(std::string_view name) {
 
 }  // namespace
 
-Result<std::unique_ptr<engine::Session>> open_session(const engine::LoadedModel& model,
-                                                      const ModelOptions& options) {
+Result<engine::SessionOptions> session_options(const ModelOptions& options) {
   engine::SessionOptions session;
   session.context = options.context;
   session.threads = options.threads;
@@ -140,12 +123,19 @@ Result<std::unique_ptr<engine::Session>> open_session(const engine::LoadedModel&
   if (!options.isa.empty()) {
     HEARTH_TRY(session.kernels, find_kernels(options.isa));
   }
+  return session;
+}
+
+Result<std::unique_ptr<engine::Session>> open_session(const engine::LoadedModel& model,
+                                                      const ModelOptions& options) {
+  HEARTH_TRY(const engine::SessionOptions wanted, session_options(options));
+  HEARTH_TRY(auto session, engine::Session::open(model, wanted));
   const size_t trained = model.config().context_length;
-  if (options.context > trained) {
-    say(cat("hearth: warning: the context of ", options.context, " tokens is beyond the ", trained,
-            " that the model was trained for; answers get worse there"));
+  if (session->context() > trained) {
+    say(cat("hearth: warning: the context of ", session->context(), " tokens is beyond the ",
+            trained, " that the model was trained for; answers get worse there"));
   }
-  return engine::Session::open(model, session);
+  return session;
 }
 
 void introduce_storyteller(const ModelOptions& options, std::string_view command) {

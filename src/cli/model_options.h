@@ -38,7 +38,10 @@ void add_length_flag(CLI::App& command, size_t& max_tokens);
 // The tokenizer of a model, or why it has none.
 [[nodiscard]] Result<const text::Tokenizer*> tokenizer_of(const engine::LoadedModel& model);
 
-// A session with the options' context, threads, cache and instruction set.
+// What the flags ask of a session.
+[[nodiscard]] Result<engine::SessionOptions> session_options(const ModelOptions& options);
+
+// Such a session; warns when its context is beyond what the model was trained for.
 [[nodiscard]] Result<std::unique_ptr<engine::Session>> open_session(
     const engine::LoadedModel& model, const ModelOptions& options);
 

@@ -15,9 +15,9 @@
 namespace hearth::engine {
 
 struct GenerateOptions {
-  size_t max_tokens = SIZE_MAX;    // SIZE_MAX: until the model ends or the context is full
+  size_t max_tokens = SIZE_MAX;      // SIZE_MAX: until the model ends or the context is full
   std::vector<std::string> stops{};  // the answer ends before any of these
-  bool ignore_eos = false;         // go on when the model wants to end
+  bool ignore_eos = false;           // go on when the model wants to end
 };
 
 enum class FinishReason {

@@ -8,9 +8,21 @@
 namespace hearth::engine {
 namespace {
 
-// Logits computed together when every token's are wanted: enough to use the matrix path, few enough
-// for a vocabulary of 256,000 to stay below 20 MB.
-constexpr size_t kLogitsRows = 16;
+// What a session may take beside its KV cache, whatever a file says its widths are. Prompts of
+// models that are wider than usual are computed in smaller chunks, which does not change the
+// answer.
+constexpr size_t kScratchBytes = 64 << 20;
+constexpr size_t kLogitsBytes = 16 << 20;
+
+size_t fitting_columns(const model::ModelConfig& config, size_t wanted) {
+  const size_t fitting = kScratchBytes / model::Scratch::bytes_per_column(config);
+  return std::clamp<size_t>(fitting, 1, wanted);
+}
+
+// Tokens whose logits are computed together when every token's are wanted.
+size_t logits_rows(const model::ModelConfig& config) {
+  return std::clamp<size_t>(kLogitsBytes / (config.n_vocab * sizeof(float)), 1, 16);
+}
 
 }  // namespace
 
@@ -47,9 +59,10 @@ Session::Session(const LoadedModel& model, const SessionOptions& options, const 
       kernels_(kernels),
       kv_(std::move(kv)),
       pool_(options.threads),
-      forward_(model.model(), kernels, pool_, std::min(options.prompt_chunk, options.context),
+      forward_(model.model(), kernels, pool_,
+               fitting_columns(model.config(), std::min(options.prompt_chunk, options.context)),
                options.context),
-      logits_(kLogitsRows * model.config().n_vocab) {
+      logits_(logits_rows(model.config()) * model.config().n_vocab) {
   tokens_.reserve(options.context);
 }
 
@@ -98,12 +111,13 @@ Result<void> Session::advance_with_logits(std::span<const text::Token> tokens,
                                           const LogitsSink& sink) {
   HEARTH_CHECK(check_advance(tokens));
   const size_t n_vocab = model_.config().n_vocab;
+  const size_t rows = logits_rows(model_.config());
   const size_t step = forward_.max_columns();
   for (size_t done = 0; done < tokens.size(); done += step) {
     const size_t columns = std::min(step, tokens.size() - done);
     HEARTH_CHECK(run_chunk(tokens.subspan(done, columns)));
-    for (size_t first = 0; first < columns; first += kLogitsRows) {
-      const size_t count = std::min(kLogitsRows, columns - first);
+    for (size_t first = 0; first < columns; first += rows) {
+      const size_t count = std::min(rows, columns - first);
       forward_.logits(first, count, logits_.data());
       HEARTH_CHECK(sink(done + first, count, {logits_.data(), count * n_vocab}));
     }

@@ -81,7 +81,7 @@ class Session {
   model::Forward forward_;
   std::vector<text::Token> tokens_;
   size_t last_columns_ = 0;  // of the last run, for logits()
-  Buffer<float> logits_;     // [kLogitsRows][n_vocab]
+  Buffer<float> logits_;     // [rows computed together][n_vocab]
 };
 
 }  // namespace hearth::engine

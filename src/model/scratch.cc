@@ -13,6 +13,12 @@ size_t widest_input(const ModelConfig& config) {
 
 }  // namespace
 
+size_t Scratch::bytes_per_column(const ModelConfig& config) {
+  const size_t floats = 2 * config.n_embd + 2 * config.q_width() + 2 * config.kv_width() +
+                        config.n_ff + std::max(config.n_embd, config.n_ff) + config.rope.dims;
+  return floats * sizeof(float) + widest_input(config) + widest_input(config) / 32 * sizeof(float);
+}
+
 Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads)
     : residual(columns * config.n_embd),
       normed(columns * config.n_embd),

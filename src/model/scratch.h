@@ -9,6 +9,9 @@
 namespace hearth::model {
 
 struct Scratch {
+  // Bytes that grow with each column; what the scores take comes on top.
+  [[nodiscard]] static size_t bytes_per_column(const ModelConfig& config);
+
   Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads);
 
   Buffer<float> residual;  // [columns][n_embd]

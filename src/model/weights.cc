@@ -31,6 +31,10 @@ Result<Matrix> WeightBinder::matrix(std::string_view name, size_t columns, size_
 
 Result<const float*> WeightBinder::vector(std::string_view name, size_t size) {
   HEARTH_TRY(const gguf::TensorInfo* tensor, find(name, size, 1));
+  if (traits(tensor->type).block_weights != 1) {
+    return fail(ErrorCode::unsupported, "tensor '", name, "' is stored as ", name_of(tensor->type),
+                ", but vectors must be F32, F16 or BF16");
+  }
   if (tensor->type == DType::F32) return reinterpret_cast<const float*>(tensor->data.data());
   auto floats = std::make_unique<float[]>(size);
   reference::dequantize(tensor->type, tensor->data.data(), size, floats.get());

@@ -60,7 +60,10 @@ Result<std::string> read_text(const std::string& path, uint64_t max_bytes) {
 Result<void> write_all(int fd, Bytes bytes, std::string_view name) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EINTR) {
+      if (interrupted()) return fail(ErrorCode::interrupted, "interrupted");
+      continue;
+    }
     if (n < 0) return system_error(errno, cat("cannot write to ", name));
     bytes = bytes.subspan(static_cast<size_t>(n));
   }
@@ -80,20 +83,29 @@ Result<FileWriter> FileWriter::create(const std::string& path) {
                 "': it is there and is no regular file");
   }
   const std::string temporary = cat(path, ".part-", static_cast<int64_t>(::getpid()));
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // A file without a name leaves nothing behind however the program ends. It gets its name through
+  // /proc when it is whole; where the system has neither, it is named from the start.
+  const std::string folder = cat(path.substr(0, path.rfind('/') + 1), ".");
+  int fd = -1;
+  if (::access("/proc/self/fd", X_OK) == 0) {
+    fd = ::open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+  }
+  if (fd >= 0) return FileWriter(path, temporary, fd, Named::at_commit);
+  fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return system_error(errno, cat("cannot create '", printable(path), "'"));
-  return FileWriter(path, temporary, fd);
+  return FileWriter(path, temporary, fd, Named::from_start);
 }
 
 FileWriter::FileWriter(FileWriter&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
-      fd_(std::exchange(other.fd_, -1)) {}
+      fd_(std::exchange(other.fd_, -1)),
+      named_(other.named_) {}
 
 FileWriter::~FileWriter() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(temporary_.c_str());
+  if (named_ == Named::from_start) ::unlink(temporary_.c_str());
 }
 
 Result<void> FileWriter::write(Bytes bytes) {
@@ -103,6 +115,14 @@ Result<void> FileWriter::write(Bytes bytes) {
 Result<void> FileWriter::commit() {
   const std::string what = cat("cannot finish '", printable(path_), "'");
   if (::fsync(fd_) != 0) return system_error(errno, what);
+  if (named_ == Named::at_commit) {
+    const std::string self = cat("/proc/self/fd/", fd_);
+    ::unlink(temporary_.c_str());
+    if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+      return system_error(errno, what);
+    }
+    named_ = Named::from_start;
+  }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error(errno, what);
   ::close(std::exchange(fd_, -1));
   return {};

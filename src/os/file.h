@@ -38,11 +38,14 @@ class FileWriter {
   [[nodiscard]] Result<void> commit();
 
  private:
-  FileWriter(std::string path, std::string temporary, int fd)
-      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+  enum class Named { from_start, at_commit };
+
+  FileWriter(std::string path, std::string temporary, int fd, Named named)
+      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd), named_(named) {}
   std::string path_;
   std::string temporary_;
   int fd_ = -1;
+  Named named_ = Named::from_start;
 };
 
 // Points standard streams that were closed by the parent at /dev/null for reading, so that no file

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,10 +19,16 @@ namespace hearth::os {
 namespace {
 
 volatile std::sig_atomic_t interrupt_count = 0;
+volatile std::sig_atomic_t interrupt_signal = SIGINT;
+termios terminal_at_start{};  // a line editor may have changed it when the second Ctrl-C comes
+bool terminal_saved = false;
 
-void on_interrupt(int) {
+void on_interrupt(int signal) {
   interrupt_count = interrupt_count + 1;
-  if (interrupt_count > 1) ::_exit(130);
+  interrupt_signal = signal;
+  if (interrupt_count < 2) return;
+  if (terminal_saved) ::tcsetattr(STDIN_FILENO, TCSANOW, &terminal_at_start);
+  ::_exit(128 + signal);
 }
 
 void on_bus_error(int) {
@@ -103,17 +110,25 @@ ProcessMemory process_memory() {
 }
 
 void install_signal_handlers() {
+  terminal_saved = ::tcgetattr(STDIN_FILENO, &terminal_at_start) == 0;
   struct sigaction action{};
-  action.sa_handler = on_interrupt;  // no SA_RESTART: a waiting read ends with EINTR
-  ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = on_interrupt;  // no SA_RESTART: a waiting read or write ends with EINTR
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction inherited{};
+    ::sigaction(signal, nullptr, &inherited);
+    if (inherited.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+  }
   action.sa_handler = on_bus_error;
   ::sigaction(SIGBUS, &action, nullptr);
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
+  ::sigaction(SIGXFSZ, &action, nullptr);
 }
 
 bool interrupted() { return interrupt_count != 0; }
+bool interrupted_by_user() { return interrupted() && interrupt_signal == SIGINT; }
 void clear_interrupted() { interrupt_count = 0; }
+int interrupt_exit_code() { return 128 + interrupt_signal; }
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 

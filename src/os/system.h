@@ -40,12 +40,18 @@ struct ProcessMemory {
 };
 [[nodiscard]] ProcessMemory process_memory();
 
-// From here on Ctrl-C sets a flag instead of ending the program; a second one ends it at once.
-// A write to a closed pipe becomes an error value, and a model file that shrinks or whose disk
-// fails under the running program ends it with a line on standard error instead of a bare signal.
+// From here on Ctrl-C (and a request to end, or a terminal that closes) sets a flag instead of
+// ending the program; a second one ends it at once. What the parent told us to ignore stays
+// ignored. Writing to a closed pipe or beyond a file size limit becomes an error value, and a model
+// file that shrinks or whose disk fails under the running program ends it with a line instead of a
+// bare signal.
 void install_signal_handlers();
 [[nodiscard]] bool interrupted();
 void clear_interrupted();
+// By Ctrl-C, rather than by a request to end.
+[[nodiscard]] bool interrupted_by_user();
+// 128 and the number of the signal that interrupted last: 130 for Ctrl-C.
+[[nodiscard]] int interrupt_exit_code();
 
 [[nodiscard]] bool is_terminal(int fd);
 // Columns of the terminal on standard error; 80 when it is none.

@@ -49,8 +49,13 @@ void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
   for (size_t block = 0; block < Activations::padded(n); block += kSmallBlock) {
     const size_t end = std::min<size_t>(n, block + kSmallBlock);
     float largest = 0;
-    for (size_t i = block; i < end; ++i) largest = std::max(largest, std::fabs(values[i]));
-    const float scale = largest / 127.0f;
+    bool finite = true;
+    for (size_t i = block; i < end; ++i) {
+      largest = std::max(largest, std::fabs(values[i]));
+      finite = finite && std::isfinite(values[i]);
+    }
+    // What is no number must not become one: the scale carries it on.
+    const float scale = finite ? largest / 127.0f : NAN;
     const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
     scales[block / kSmallBlock] = scale;
     for (size_t i = block; i < block + kSmallBlock; ++i) {

@@ -46,6 +46,31 @@ TEST_P(VectorOpsTest, QuantizeEqualsTheReferenceBitForBit) {
   }
 }
 
+// Damaged weights give NaN; it must reach the logits, where it becomes a clear error.
+TEST_P(VectorOpsTest, WhatIsNoNumberStaysNone) {
+  for (const float bad : {static_cast<float>(NAN), INFINITY, -INFINITY}) {
+    for (const size_t at : {size_t{0}, size_t{5}, size_t{31}, size_t{37}}) {
+      std::vector<float> x(40, 1.0f);
+      x[at] = bad;
+      std::vector<int8_t> quants(64);
+      std::vector<float> scales(2);
+      kernels().quantize(x.data(), x.size(), quants.data(), scales.data());
+      EXPECT_TRUE(std::isnan(scales[at / 32])) << bad << " at " << at;
+      EXPECT_EQ(scales[1 - at / 32], 1.0f / 127.0f);
+    }
+  }
+  std::vector<float> gate(9, NAN);
+  const std::vector<float> up(9, 1.0f);
+  kernels().silu_mul(gate.data(), up.data(), gate.size());
+  for (const float value : gate) EXPECT_TRUE(std::isnan(value));
+  const std::vector<float> query(8, NAN), kv(16, 1.0f);
+  std::vector<float> scores(1), out(8);
+  const auto* base = reinterpret_cast<const std::byte*>(kv.data());
+  kernels().attention(
+      {query.data(), base, base + 32, 64, 64, DType::F32, 1, 8, 1.0f, scores.data(), out.data()});
+  for (const float value : out) EXPECT_TRUE(std::isnan(value));
+}
+
 // Half a step of a block's scale is the most that a value may move.
 TEST_P(VectorOpsTest, QuantizeKeepsValuesWithinHalfAStep) {
   const size_t n = 256;

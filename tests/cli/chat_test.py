@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import struct
+import subprocess
 import termios
 import time
 import unittest
@@ -181,9 +183,9 @@ class OnATerminal(hearth.Case):
 
     def test_a_conversation(self):
         with self.chat() as terminal:
-            self.assertIn("/help", terminal.wait_for("> "))
+            self.assertIn("/help", terminal.wait_for_prompt())
             terminal.type("Once upon a time\n")
-            self.assertIn("little girl", terminal.wait_for("\n> "))
+            self.assertIn("little girl", terminal.wait_for_prompt("\n> "))
             terminal.type(Terminal.CTRL_D)
             self.assertEqual(terminal.end(), 0)
             # The shell's prompt begins on a line of its own.
@@ -192,21 +194,21 @@ class OnATerminal(hearth.Case):
 
     def test_editing(self):
         with self.chat() as terminal:
-            terminal.wait_for("> ")
+            terminal.wait_for_prompt()
             terminal.type("/helq" + Terminal.BACKSPACE + "p\n")
             terminal.wait_for("another answer")
-            terminal.wait_for("\n> ")
+            terminal.wait_for_prompt("\n> ")
             terminal.type("lp" + Terminal.LEFT * 2 + "/he\n")
             terminal.wait_for("another answer")
-            terminal.wait_for("\n> ")
+            terminal.wait_for_prompt("\n> ")
             terminal.type("help" + Terminal.HOME + "/\n")
             terminal.wait_for("another answer")
 
     def test_letters_of_more_than_one_byte(self):
         with self.chat() as terminal:
-            terminal.wait_for("> ")
+            terminal.wait_for_prompt()
             terminal.type("Caf\u00e9\u00e9" + Terminal.BACKSPACE + "\n")
-            terminal.wait_for("\n> ")
+            terminal.wait_for_prompt("\n> ")
             terminal.type(f"/save {self.folder}/talk.json\n")
             terminal.wait_for("saved")
         talk = json.loads((self.folder / "talk.json").read_text())
@@ -214,13 +216,13 @@ class OnATerminal(hearth.Case):
 
     def test_history(self):
         with self.chat() as terminal:
-            terminal.wait_for("> ")
+            terminal.wait_for_prompt()
             terminal.type("/help\n")
             terminal.wait_for("/exit")
-            terminal.wait_for("\n> ")
+            terminal.wait_for_prompt("\n> ")
             terminal.type("/clear\n")
             terminal.wait_for("new conversation")
-            terminal.wait_for("> ")
+            terminal.wait_for_prompt()
             terminal.type(Terminal.UP * 2 + "\n")
             terminal.wait_for("/exit")
 
@@ -231,12 +233,12 @@ class OnATerminal(hearth.Case):
                 terminal.type("half a line")
                 terminal.wait_for("half a line")
                 terminal.type(Terminal.CTRL_C)
-            terminal.wait_for("> ")
+            terminal.wait_for_prompt()
             terminal.type("/help\n")
             terminal.wait_for("another answer")
-            terminal.wait_for("\n> ")
+            terminal.wait_for_prompt("\n> ")
             terminal.type("Once upon a time\n")  # not stopped by the Ctrl-C before
-            self.assertIn("little girl", terminal.wait_for("\n> "))
+            self.assertIn("little girl", terminal.wait_for_prompt("\n> "))
 
     def test_impatient_ctrl_c_at_the_prompt(self):
         """It goes on or ends; it does not crash, hang, or leave a terminal without echo."""
@@ -254,11 +256,13 @@ class OnATerminal(hearth.Case):
                     self.assertTrue(terminal.mode(termios.ECHO), "no echo in the shell")
 
     def test_ctrl_c_in_an_answer(self):
-        # So hot that the model practically never ends by itself.
-        with Terminal("chat", "-n", "-1", "-c", "1000000", "--seed", "3", "--temp", "8",
-                      "--top-k", "0", "--min-p", "0", "--top-p", "1") as terminal:
+        # Its end token is one that it never writes: only Ctrl-C ends an answer.
+        file = GgufFile(MODEL.read_bytes())
+        at = file.values["tokenizer.ggml.eos_token_id"][0]
+        path = self.file("endless.gguf", file.patched(at, struct.pack("<I", 0)))
+        with Terminal("chat", "-m", path, "-c", "1000000", "--seed", "3") as terminal:
             for _ in range(2):
-                terminal.wait_for("> ")
+                terminal.wait_for_prompt()
                 terminal.type("Once upon a time\n")
                 terminal.wait_for("Once upon a time")
                 end = terminal.seen + 200
@@ -266,7 +270,7 @@ class OnATerminal(hearth.Case):
                     terminal.read_more()
                 terminal.type(Terminal.CTRL_C)
                 terminal.wait_for("stopped")
-            terminal.wait_for("> ")
+            terminal.wait_for_prompt()
             terminal.type("/exit\n")
             self.assertEqual(terminal.end(), 0)
 
@@ -276,11 +280,16 @@ class OnATerminal(hearth.Case):
             self.assertIn("Once upon a time, there was", terminal.screen)
             self.assertIn("tokens", terminal.screen)
 
-    def test_a_closed_window_ends_it(self):
-        with self.chat() as terminal:
-            terminal.wait_for("> ")
-            terminal.process.send_signal(signal.SIGHUP)
-            self.assertNotEqual(terminal.process.wait(hearth.PATIENCE), 0)
+    def test_a_closed_window_or_a_shutdown_ends_it(self):
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            with self.subTest(number), self.chat() as terminal:
+                terminal.wait_for_prompt()
+                terminal.process.send_signal(number)
+                try:
+                    self.assertNotEqual(terminal.process.wait(20), 0)
+                except subprocess.TimeoutExpired:
+                    self.fail("it stays")
+                self.assertTrue(terminal.mode(termios.ECHO), "no echo in the shell")
 
 
 class OutputToAFile(hearth.Case):

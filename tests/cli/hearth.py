@@ -234,9 +234,9 @@ class Terminal:
         """Whether the terminal has one of termios' local modes: ECHO, ICANON."""
         return bool(termios.tcgetattr(self.master)[3] & flag)
 
-    def wait_for_prompt(self):
+    def wait_for_prompt(self, words="> "):
         """Until the program edits a line: keys before that are the terminal's own affair."""
-        between = self.wait_for("> ")
+        between = self.wait_for(words)
         end = time.monotonic() + 30
         while self.mode(termios.ICANON):
             if time.monotonic() > end:

@@ -90,7 +90,7 @@ void dot_float_rows(const DotArgs& args) {
 // ln2/2, whose remainder is below 2^-27.
 template <class S>
 typename S::V exp(typename S::V x) {
-  x = S::min(S::max(x, S::set(-87.0f)), S::set(88.0f));
+  x = S::min(S::set(88.0f), S::max(S::set(-87.0f), x));  // in this order NaN stays NaN
   const auto whole = S::round(S::mul(x, S::set(1.44269504f)));
   auto r = S::fma(whole, S::set(-0.693359375f), x);
   r = S::fma(whole, S::set(2.12194440e-4f), r);
@@ -178,12 +178,14 @@ void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
     }
     typename S::V v[kVectors];
     auto top = S::zero();
+    auto poison = S::zero();  // stays 0 unless a value is no finite number
     for (size_t k = 0; k < kVectors; ++k) {
       v[k] = S::load(from + k * S::kLanes);
       top = S::max(S::abs(v[k]), top);
+      poison = S::fma(v[k], S::zero(), poison);
     }
     const float largest = S::largest(top);
-    scales[block / 32] = largest / 127.0f;
+    scales[block / 32] = largest / 127.0f + S::sum(poison);
     const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
     // An infinite inverse (subnormal block) has no usable quants; nor has anything beyond the
     // floats.
