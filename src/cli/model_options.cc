@@ -35,6 +35,8 @@ void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags)
   add("--kv", options.kv, "TYPE", "Format of the KV cache: f16 or f32")->capture_default_str();
   add("--isa", options.isa, "NAME",
       "Instruction set: reference, avx2 or avx512 (default: the best of this CPU)");
+  command.add_flag("--exact", options.exact,
+                   "Do not round activations to 8 bits: slow, shows what the file itself is worth");
 }
 
 void add_sampling_flags(CLI::App& command, sample::SamplingParams& params) {
@@ -120,6 +122,7 @@ Result<engine::SessionOptions> session_options(const ModelOptions& options) {
                 "', it must be f16 or f32");
   }
   session.kv_type = *kv;
+  if (options.exact) session.precision = model::Forward::Precision::exact;
   if (!options.isa.empty()) {
     HEARTH_TRY(session.kernels, find_kernels(options.isa));
   }

@@ -18,6 +18,7 @@ struct ModelOptions {
   size_t prompt_chunk = 256;
   std::string kv = "f16";
   std::string isa;  // empty: the best of this CPU
+  bool exact = false;
 };
 
 // Which of the flags a command has use for.

@@ -61,7 +61,7 @@ Session::Session(const LoadedModel& model, const SessionOptions& options, const 
       pool_(options.threads),
       forward_(model.model(), kernels, pool_,
                fitting_columns(model.config(), std::min(options.prompt_chunk, options.context)),
-               options.context),
+               options.context, options.precision),
       logits_(logits_rows(model.config()) * model.config().n_vocab) {
   tokens_.reserve(options.context);
 }

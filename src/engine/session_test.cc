@@ -98,6 +98,22 @@ TEST(SessionTest, AnF16CacheStaysNearAnF32One) {
   EXPECT_GT(squared_error(half, full), 0.0) << "the cache type has no effect";
 }
 
+// Exact activations differ from rounded ones by the rounding only, and do not depend on the level.
+TEST(SessionTest, ExactPrecisionHasNoRoundingOfActivations) {
+  const TestModel model("Q4_K");
+  const auto tokens = some_tokens(20);
+  SessionOptions options{.context = 20, .kv_type = DType::F32};
+  const auto fast = logits_of(*model, tokens, options);
+  options.precision = model::Forward::Precision::exact;
+  const auto exact = logits_of(*model, tokens, options);
+  EXPECT_GT(squared_error(fast, exact), 1e-8);
+  EXPECT_LT(squared_error(fast, exact), 1e-2);
+  for (const IsaLevel level : available_levels()) {
+    options.kernels = &kernels_for(level);
+    EXPECT_LT(squared_error(logits_of(*model, tokens, options), exact), 1e-10) << name_of(level);
+  }
+}
+
 TEST(SessionTest, RewindingAndReadingAgainGivesTheSame) {
   const TestModel model("Q4_0");
   auto session = *Session::open(*model, {.context = 64});

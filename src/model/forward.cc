@@ -45,12 +45,13 @@ void rotate(float* head, const float* cos_sin, size_t dims) {
 }  // namespace
 
 Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,
-                 size_t max_positions)
+                 size_t max_positions, Precision precision)
     : model_(model),
       kernels_(kernels),
       pool_(pool),
       max_columns_(max_columns),
       max_positions_(max_positions),
+      precision_(precision),
       scratch_(model.config, max_columns, max_positions, pool.size()),
       frequencies_(rope_frequencies(model.config.rope)) {}
 
@@ -179,8 +180,9 @@ Activations Forward::prepare(const float* inputs, size_t width, size_t columns, 
   x.n = width;
   x.columns = columns;
   x.values = norm != nullptr ? scratch_.normed.data() : inputs;
-  x.quants = scratch_.quants.data();
-  x.scales = scratch_.scales.data();
+  if (precision_ == Precision::exact) quantize = false;
+  x.quants = quantize ? scratch_.quants.data() : nullptr;
+  x.scales = quantize ? scratch_.scales.data() : nullptr;
   if (norm == nullptr && !quantize) return x;
   pool_.run(columns, [&](size_t c, size_t) {
     const float* column = inputs + c * width;
@@ -207,7 +209,11 @@ void Forward::project_rows(const Linear& linear, const Activations& x, size_t fi
   args.x = x;
   args.out = out + first_row;
   args.out_stride = weight.rows;
-  kernels_.dot(weight.type, args);
+  if (precision_ == Precision::exact && weight.quantized()) {
+    reference::dot(weight.type, args);
+  } else {
+    kernels_.dot(weight.type, args);
+  }
   if (linear.bias == nullptr) return;
   for (size_t c = 0; c < x.columns; ++c) {
     kernels_.add(args.out + c * weight.rows, linear.bias + first_row, n_rows);

@@ -19,10 +19,14 @@ namespace hearth::model {
 // prompt is cut into chunks, or on which tokens are computed together.
 class Forward {
  public:
+  // How activations meet quantized weights: in 8 bits, as fast engines do it, or as they are, which
+  // is slow and shows what the file itself is worth.
+  enum class Precision { fast, exact };
+
   // At most `max_columns` tokens in a run, at most `max_positions` in the cache. The model, the
   // kernels and the pool must outlive it.
   Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,
-          size_t max_positions);
+          size_t max_positions, Precision precision = Precision::fast);
 
   [[nodiscard]] size_t max_columns() const { return max_columns_; }
 
@@ -61,6 +65,7 @@ class Forward {
   ThreadPool& pool_;
   size_t max_columns_;
   size_t max_positions_;
+  Precision precision_;
   size_t columns_ = 0;  // of the run under way
   Scratch scratch_;
   std::vector<double> frequencies_;  // [rope dims / 2], radians from one position to the next

@@ -9,15 +9,17 @@
 namespace hearth::reference {
 namespace {
 
-// Column c as the floats that the kernels see: exact values, or scale * quant.
-std::vector<float> column_values(DType type, const Activations& x, size_t c) {
-  std::vector<float> values(x.n);
+// All columns as the floats that the weights meet: exact values, or scale * quant.
+std::vector<float> column_values(DType type, const Activations& x) {
+  std::vector<float> values(x.columns * x.n);
   const size_t padded = Activations::padded(x.n);
-  const bool exact = type == DType::F32 || type == DType::F16 || type == DType::BF16;
-  for (size_t i = 0; i < x.n; ++i) {
-    values[i] = exact ? x.values[c * x.n + i]
-                      : x.scales[(c * padded + i) / kSmallBlock] *
-                            static_cast<float>(x.quants[c * padded + i]);
+  const bool exact = x.quants == nullptr || traits(type).block_weights == 1;
+  for (size_t c = 0; c < x.columns; ++c) {
+    for (size_t i = 0; i < x.n; ++i) {
+      const size_t at = c * padded + i;
+      values[c * x.n + i] = exact ? x.values[c * x.n + i]
+                                  : x.scales[at / kSmallBlock] * static_cast<float>(x.quants[at]);
+    }
   }
   return values;
 }
@@ -32,14 +34,16 @@ float kv_at(const std::byte* row, DType type, size_t i) {
 
 void dot(DType type, const DotArgs& args) {
   const size_t n = args.x.n;
+  const std::vector<float> columns = column_values(type, args.x);
   std::vector<float> row(n);
-  for (size_t c = 0; c < args.x.columns; ++c) {
-    const std::vector<float> column = column_values(type, args.x, c);
-    for (size_t r = 0; r < args.n_rows; ++r) {
-      dequantize(type, args.rows + r * args.row_bytes, n, row.data());
+  for (size_t r = 0; r < args.n_rows; ++r) {
+    dequantize(type, args.rows + r * args.row_bytes, n, row.data());
+    for (size_t c = 0; c < args.x.columns; ++c) {
+      const float* column = columns.data() + c * n;
       double sum = 0;
-      for (size_t i = 0; i < n; ++i)
+      for (size_t i = 0; i < n; ++i) {
         sum += static_cast<double>(row[i]) * static_cast<double>(column[i]);
+      }
       args.out[c * args.out_stride + r] = static_cast<float>(sum);
     }
   }

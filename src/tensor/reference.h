@@ -14,6 +14,7 @@ namespace hearth::reference {
 // computable. Formulas: docs/formats/blocks.md.
 void dequantize(DType type, const std::byte* row, size_t n, float* out);
 
+// Without quants (a null pointer), quantized weights meet the exact values as well.
 void dot(DType type, const DotArgs& args);
 void quantize(const float* values, size_t n, int8_t* quants, float* scales);
 void rms_norm(const float* x, const float* weight, float eps, size_t n, float* out);
