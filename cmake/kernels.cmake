@@ -5,11 +5,13 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # Intrinsics are C: their macros cast the old way, and GCC takes their undefined start values for
   # mistakes.
   set(quiet -Wno-old-style-cast -Wno-sign-conversion)
+  set(tune znver4)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    list(APPEND quiet -Wno-maybe-uninitialized)
+    list(APPEND quiet -Wno-uninitialized -Wno-maybe-uninitialized)
+    set(tune znver3)  # GCC 12 knows no later one
   endif()
   set(avx2 -O3 -march=x86-64-v3 -mtune=znver3 ${quiet})
-  set(avx512 -O3 -march=x86-64-v4 -mavx512vnni -mtune=znver4 -mprefer-vector-width=512 ${quiet})
+  set(avx512 -O3 -march=x86-64-v4 -mavx512vnni -mtune=${tune} -mprefer-vector-width=512 ${quiet})
   target_sources(hearth_tensor PRIVATE ${kernels}/kernels_avx2.cc ${kernels}/kernels_avx512.cc)
   set_source_files_properties(${kernels}/kernels_avx2.cc PROPERTIES COMPILE_OPTIONS "${avx2}")
   set_source_files_properties(${kernels}/kernels_avx512.cc PROPERTIES COMPILE_OPTIONS "${avx512}")

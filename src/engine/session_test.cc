@@ -87,7 +87,7 @@ TEST_P(SessionFormatTest, LevelsAgree) {
 INSTANTIATE_TEST_SUITE_P(All, SessionFormatTest,
                          testing::Values("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0",
                                          "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q4_K_M"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& tested) { return std::string(tested.param); });
 
 TEST(SessionTest, AnF16CacheStaysNearAnF32One) {
   const TestModel model("F32");

@@ -158,7 +158,7 @@ TEST_P(VectorOpsTest, Attention) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, VectorOpsTest, testing::ValuesIn(available_levels()),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         [](const auto& tested) { return std::string(name_of(tested.param)); });
 
 }  // namespace
 }  // namespace hearth

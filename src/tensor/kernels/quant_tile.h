@@ -55,8 +55,12 @@ struct Tile {
   // The same unit of the next tile's row. Rows of a tile are read side by side, in pieces too
   // short for the hardware to see streams in them; asked for like this, a matrix arrives at the
   // speed of memory. An address behind the matrix does no harm.
-  static HEARTH_INLINE void prefetch_below(const std::byte* unit) {
-    for (size_t line = 0; line < F::kUnitBytes; line += 64) __builtin_prefetch(unit + line);
+  static HEARTH_INLINE void prefetch_below(const std::byte* row, size_t distance) {
+    // As a number: it may lie behind the matrix, where no pointer may be formed.
+    const uintptr_t unit = reinterpret_cast<uintptr_t>(row) + distance;
+    for (size_t line = 0; line < F::kUnitBytes; line += 64) {
+      __builtin_prefetch(reinterpret_cast<const void*>(unit + line));
+    }
   }
 
   // One unit: rows[r] points at its bytes; quants and scales at the columns' part of it.
@@ -64,7 +68,7 @@ struct Tile {
                           const float* scales, size_t column_stride) {
     typename F::Row rows[kRows];
     unrolled<kRows>([&](auto r) {
-      if constexpr (kColumns == 1) prefetch_below(first_row + (kRows + r) * row_bytes);
+      if constexpr (kColumns == 1) prefetch_below(first_row, (kRows + r) * row_bytes);
       rows[r].begin(first_row + r * row_bytes);
     });
     unrolled<F::kSteps>([&](auto s) {
