@@ -27,8 +27,8 @@ namespace {
 // Prefill. An interruption is a way to finish, not an error.
 Result<bool> read_prompt(Session& session, std::span<const text::Token> prompt,
                          const Session::Progress& progress) {
-  if (prompt.empty() && session.tokens().empty())
-    return fail(ErrorCode::internal, "nothing to go on from");
+  if (prompt.empty())
+    return fail(ErrorCode::internal, "an empty prompt: there is nothing to go on from");
   const Result<void> advanced = session.advance(prompt, progress);
   if (advanced) return true;
   if (advanced.error().code == ErrorCode::interrupted) return false;
@@ -44,7 +44,8 @@ class Answer {
         options_(options),
         sink_(sink),
         decoder_(*session.model().tokenizer()),
-        stop_(options.stops) {}
+        stop_(options.stops),
+        logits_(session.logits()) {}
 
   // One token: chosen, shown, computed. True while the answer goes on.
   Result<bool> step(GenerateResult& result) {
@@ -54,7 +55,7 @@ class Answer {
     };
     if (os::interrupted()) return finish(FinishReason::interrupted);
     if (result.answer_tokens >= options_.max_tokens) return finish(FinishReason::length);
-    HEARTH_TRY(const text::Token token, sampler_.sample(session_.logits(), session_.tokens()));
+    HEARTH_TRY(const text::Token token, sampler_.sample(logits_, session_.tokens()));
     if (!options_.ignore_eos && session_.model().tokenizer()->vocab().is_end_of_generation(token)) {
       return finish(FinishReason::end);
     }
@@ -62,10 +63,11 @@ class Answer {
     HEARTH_CHECK(show(stop_.push(decoder_.push(token))));
     if (stop_.stopped()) return finish(FinishReason::stop_string);
     if (session_.room() == 0) return finish(FinishReason::context);
-    const Result<void> advanced = session_.advance(std::span(&token, 1));
-    if (!advanced && advanced.error().code == ErrorCode::interrupted)
+    const Result<std::span<float>> decoded = session_.decode(std::span(&token, 1));
+    if (!decoded && decoded.error().code == ErrorCode::interrupted)
       return finish(FinishReason::interrupted);
-    if (!advanced) return tl::unexpected<Error>(advanced.error());
+    if (!decoded) return tl::unexpected<Error>(decoded.error());
+    logits_ = *decoded;
     return true;
   }
 
@@ -80,6 +82,7 @@ class Answer {
   const TextSink& sink_;
   text::StreamDecoder decoder_;
   sample::StopMatcher stop_;
+  std::span<float> logits_;  // behind the session's last token
 };
 
 }  // namespace

@@ -41,9 +41,9 @@ struct GenerateResult {
 // Receives whole characters as they come. Its error ends the answer and is returned.
 using TextSink = std::function<Result<void>(std::string_view text)>;
 
-// Computes `prompt` behind what the session holds and goes on from there. The session keeps the
-// answer's tokens, so that a conversation can continue. The model must have a tokenizer; the prompt
-// must not be empty unless the session has tokens.
+// Computes `prompt`, which must not be empty, behind what the session holds and goes on from there.
+// The session keeps the answer's tokens, so that a conversation can continue. The model must have a
+// tokenizer.
 [[nodiscard]] Result<GenerateResult> generate(Session& session, sample::Sampler& sampler,
                                               std::span<const text::Token> prompt,
                                               const GenerateOptions& options, const TextSink& sink,

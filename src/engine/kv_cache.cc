@@ -13,6 +13,10 @@ uint64_t KvCache::bytes_needed(const model::ModelConfig& config, DType type, siz
 }
 
 Result<KvCache> KvCache::create(const model::ModelConfig& config, DType type, size_t positions) {
+  if (type != DType::F32 && type != DType::F16) {
+    return fail(ErrorCode::unsupported, "a KV cache in ", name_of(type),
+                " is not supported: choose f16 or f32");
+  }
   const uint64_t bytes = bytes_needed(config, type, positions);
   const uint64_t total = os::memory_info().total;
   if (total != 0 && bytes > total) {

@@ -6,64 +6,26 @@
 #include "os/system.h"
 
 namespace hearth::engine {
-namespace {
 
-// What a session may take beside its KV cache, whatever a file says its widths are. Prompts of
-// models that are wider than usual are computed in smaller chunks, which does not change the
-// answer.
-constexpr size_t kScratchBytes = 64 << 20;
-constexpr size_t kLogitsBytes = 16 << 20;
-
-size_t fitting_columns(const model::ModelConfig& config, size_t wanted) {
-  const size_t fitting = kScratchBytes / model::Scratch::bytes_per_column(config);
-  return std::clamp<size_t>(fitting, 1, wanted);
-}
-
-// Tokens whose logits are computed together when every token's are wanted.
-size_t logits_rows(const model::ModelConfig& config) {
-  return std::clamp<size_t>(kLogitsBytes / (config.n_vocab * sizeof(float)), 1, 16);
-}
-
-}  // namespace
+using model::Path;
+using model::Stretch;
 
 Result<std::unique_ptr<Session>> Session::open(const LoadedModel& model,
                                                const SessionOptions& options) {
-  SessionOptions chosen = options;
-  const size_t trained = model.config().context_length;
-  if (chosen.context == 0) chosen.context = std::min(trained, kDefaultContext);
-  if (chosen.context > model::kMaxContext) {
-    return fail(ErrorCode::bad_usage, "a context of ", chosen.context,
-                " tokens is beyond the limit of ", model::kMaxContext);
-  }
-  if (chosen.threads == 0) chosen.threads = os::cpu_info().usable_threads;
-  if (chosen.threads > kMaxThreads) {
-    return fail(ErrorCode::bad_usage, chosen.threads, " threads are beyond the limit of ",
-                kMaxThreads);
-  }
-  if (chosen.prompt_chunk == 0 || chosen.prompt_chunk > kMaxPromptChunk) {
-    return fail(ErrorCode::bad_usage, "a prompt chunk of ", chosen.prompt_chunk,
-                " tokens is out of range: choose 1 to ", kMaxPromptChunk);
-  }
-  if (chosen.kv_type != DType::F32 && chosen.kv_type != DType::F16) {
-    return fail(ErrorCode::unsupported, "a KV cache in ", name_of(chosen.kv_type),
-                " is not supported: choose f16 or f32");
-  }
-  HEARTH_TRY(KvCache kv, KvCache::create(model.config(), chosen.kv_type, chosen.context));
-  const Kernels& kernels = chosen.kernels != nullptr ? *chosen.kernels : best_kernels();
-  return std::unique_ptr<Session>(new Session(model, chosen, kernels, std::move(kv)));
+  HEARTH_TRY(auto runtime, Runtime::create(model, options));
+  return open(std::move(runtime));
 }
 
-Session::Session(const LoadedModel& model, const SessionOptions& options, const Kernels& kernels,
-                 KvCache kv)
-    : model_(model),
-      kernels_(kernels),
-      kv_(std::move(kv)),
-      pool_(options.threads),
-      forward_(model.model(), kernels, pool_,
-               fitting_columns(model.config(), std::min(options.prompt_chunk, options.context)),
-               options.context, options.precision),
-      logits_(logits_rows(model.config()) * model.config().n_vocab) {
-  tokens_.reserve(options.context);
+Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Runtime> runtime) {
+  const SessionOptions& options = runtime->options();
+  HEARTH_TRY(KvCache kv,
+             KvCache::create(runtime->model().config(), options.kv_type, options.context));
+  return std::unique_ptr<Session>(new Session(std::move(runtime), std::move(kv)));
+}
+
+Session::Session(std::shared_ptr<Runtime> runtime, KvCache kv)
+    : runtime_(std::move(runtime)), kv_(std::move(kv)) {
+  tokens_.reserve(context());
 }
 
 void Session::rewind(size_t length) { tokens_.resize(std::min(length, tokens_.size())); }
@@ -75,17 +37,18 @@ Result<void> Session::check_advance(std::span<const text::Token> tokens) const {
                 "; shorten the text or choose a larger context with -c");
   }
   for (const text::Token token : tokens) {
-    if (token < 0 || static_cast<size_t>(token) >= model_.config().n_vocab) {
+    if (token < 0 || static_cast<size_t>(token) >= model().config().n_vocab) {
       return fail(ErrorCode::bad_usage, "token ", token, " does not exist: the model has ",
-                  model_.config().n_vocab, " tokens, from 0");
+                  model().config().n_vocab, " tokens, from 0");
     }
   }
   return {};
 }
 
-Result<void> Session::run_chunk(std::span<const text::Token> chunk) {
+Result<void> Session::run_prompt(std::span<const text::Token> chunk) {
   if (os::interrupted()) return fail(ErrorCode::interrupted, "interrupted");
-  if (!forward_.run(chunk, tokens_.size(), kv_.view(), os::interrupted))
+  const Stretch stretch{chunk, tokens_.size(), &kv_.view()};
+  if (!runtime_->forward().run({&stretch, 1}, Path::prompt, os::interrupted))
     return fail(ErrorCode::interrupted, "interrupted");
   tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
   last_columns_ = chunk.size();
@@ -94,35 +57,60 @@ Result<void> Session::run_chunk(std::span<const text::Token> chunk) {
 
 Result<void> Session::advance(std::span<const text::Token> tokens, const Progress& progress) {
   HEARTH_CHECK(check_advance(tokens));
-  const size_t step = forward_.max_columns();
+  const size_t step = runtime_->prompt_columns();
   for (size_t done = 0; done < tokens.size(); done += step) {
-    HEARTH_CHECK(run_chunk(tokens.subspan(done, std::min(step, tokens.size() - done))));
+    HEARTH_CHECK(run_prompt(tokens.subspan(done, std::min(step, tokens.size() - done))));
     if (progress) progress(std::min(done + step, tokens.size()));
   }
   return {};
 }
 
 std::span<float> Session::logits() {
-  forward_.logits(last_columns_ - 1, 1, logits_.data());
-  return {logits_.data(), model_.config().n_vocab};
+  runtime_->forward().logits(last_columns_ - 1, 1, runtime_->logits());
+  return {runtime_->logits(), model().config().n_vocab};
 }
 
 Result<void> Session::advance_with_logits(std::span<const text::Token> tokens,
                                           const LogitsSink& sink) {
   HEARTH_CHECK(check_advance(tokens));
-  const size_t n_vocab = model_.config().n_vocab;
-  const size_t rows = logits_rows(model_.config());
-  const size_t step = forward_.max_columns();
+  const size_t n_vocab = model().config().n_vocab;
+  const size_t rows = runtime_->together();
+  const size_t step = runtime_->prompt_columns();
   for (size_t done = 0; done < tokens.size(); done += step) {
     const size_t columns = std::min(step, tokens.size() - done);
-    HEARTH_CHECK(run_chunk(tokens.subspan(done, columns)));
+    HEARTH_CHECK(run_prompt(tokens.subspan(done, columns)));
     for (size_t first = 0; first < columns; first += rows) {
       const size_t count = std::min(rows, columns - first);
-      forward_.logits(first, count, logits_.data());
-      HEARTH_CHECK(sink(done + first, count, {logits_.data(), count * n_vocab}));
+      runtime_->forward().logits(first, count, runtime_->logits());
+      HEARTH_CHECK(sink(done + first, count, {runtime_->logits(), count * n_vocab}));
     }
   }
   return {};
+}
+
+Result<std::span<float>> Session::decode(std::span<const text::Token> tokens) {
+  HEARTH_CHECK(check_advance(tokens));
+  const Stretch stretch{tokens, tokens_.size(), &kv_.view()};
+  if (!runtime_->forward().run({&stretch, 1}, Path::decode, os::interrupted))
+    return fail(ErrorCode::interrupted, "interrupted");
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  runtime_->forward().logits(0, tokens.size(), runtime_->logits());
+  return std::span(runtime_->logits(), tokens.size() * model().config().n_vocab);
+}
+
+Result<std::span<float>> Session::decode_together(std::span<Session* const> sessions,
+                                                  std::span<const text::Token> tokens) {
+  Stretch stretches[kMaxTogether];
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    HEARTH_CHECK(sessions[i]->check_advance(tokens.subspan(i, 1)));
+    stretches[i] = {tokens.subspan(i, 1), sessions[i]->tokens_.size(), &sessions[i]->kv_.view()};
+  }
+  Runtime& runtime = *sessions[0]->runtime_;
+  if (!runtime.forward().run({stretches, sessions.size()}, Path::decode, os::interrupted))
+    return fail(ErrorCode::interrupted, "interrupted");
+  for (size_t i = 0; i < sessions.size(); ++i) sessions[i]->tokens_.push_back(tokens[i]);
+  runtime.forward().logits(0, sessions.size(), runtime.logits());
+  return std::span(runtime.logits(), sessions.size() * runtime.model().config().n_vocab);
 }
 
 }  // namespace hearth::engine

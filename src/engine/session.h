@@ -1,4 +1,4 @@
-// One conversation with a model: its tokens so far and their keys and values.
+// One sequence of a model: its tokens so far and their keys and values.
 #pragma once
 
 #include <functional>
@@ -6,41 +6,27 @@
 #include <span>
 #include <vector>
 
-#include "base/buffer.h"
 #include "base/result.h"
-#include "base/thread_pool.h"
 #include "engine/kv_cache.h"
-#include "engine/loader.h"
-#include "model/forward.h"
-#include "tensor/kernels.h"
+#include "engine/runtime.h"
 #include "text/vocab.h"
 
 namespace hearth::engine {
 
-struct SessionOptions {
-  size_t context = 0;         // positions; 0 takes the model's, at most kDefaultContext
-  size_t threads = 0;         // 0 takes every CPU that the process may use
-  size_t prompt_chunk = 256;  // tokens computed together; the answer does not depend on it
-  DType kv_type = DType::F16;
-  model::Forward::Precision precision = model::Forward::Precision::fast;
-  const Kernels* kernels = nullptr;  // null takes the best of this CPU
-};
-
-inline constexpr size_t kDefaultContext = 4096;
-inline constexpr size_t kMaxThreads = 512;
-inline constexpr size_t kMaxPromptChunk = 4096;
-
 class Session {
  public:
-  // Checks the options and takes all memory. The model must outlive the session.
+  // A session with a runtime of its own. The model must outlive the session.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const LoadedModel& model,
                                                              const SessionOptions& options);
+  // One that shares a runtime; its context and KV type are the runtime's.
+  [[nodiscard]] static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime);
 
   [[nodiscard]] size_t context() const { return kv_.view().capacity; }
-  [[nodiscard]] size_t threads() const { return pool_.size(); }
+  [[nodiscard]] size_t threads() const { return runtime_->pool().size(); }
   [[nodiscard]] uint64_t kv_bytes() const { return kv_.bytes(); }
-  [[nodiscard]] const Kernels& kernels() const { return kernels_; }
-  [[nodiscard]] const LoadedModel& model() const { return model_; }
+  [[nodiscard]] const Kernels& kernels() const { return runtime_->kernels(); }
+  [[nodiscard]] const LoadedModel& model() const { return runtime_->model(); }
+  [[nodiscard]] const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
 
   // Everything computed so far, prompt and answer.
   [[nodiscard]] std::span<const text::Token> tokens() const { return tokens_; }
@@ -52,13 +38,12 @@ class Session {
   // Called with how many tokens of an advance() are done.
   using Progress = std::function<void(size_t done)>;
 
-  // Computes `tokens` behind what is there. Errors: an id that the model has not, no room,
-  // interrupted (then a part of the tokens may have been computed).
+  // Computes the tokens of a prompt behind what is there. Errors: an id that the model has not, no
+  // room, interrupted (then a part of the tokens may have been computed).
   [[nodiscard]] Result<void> advance(std::span<const text::Token> tokens,
                                      const Progress& progress = {});
 
-  // Logits [n_vocab] behind the last token; valid until the next call. There must have been an
-  // advance().
+  // Logits [n_vocab] behind the last token of an advance(), until the runtime computes again.
   [[nodiscard]] std::span<float> logits();
 
   // As advance(), and hands the logits of every token to `sink`, in pieces of consecutive tokens:
@@ -68,21 +53,28 @@ class Session {
   [[nodiscard]] Result<void> advance_with_logits(std::span<const text::Token> tokens,
                                                  const LogitsSink& sink);
 
+  // Computes tokens of an answer, 1 to runtime()->together() of them: the first is certain, the
+  // others are guesses that rewind() takes back. Returns the logits behind each,
+  // [tokens.size()][n_vocab], until the runtime computes again. They are the same bits for any
+  // grouping of the tokens. Errors as advance().
+  [[nodiscard]] Result<std::span<float>> decode(std::span<const text::Token> tokens);
+
+  // Computes tokens[i] behind sessions[i], for 1 to together() different sessions of one runtime.
+  // Returns logits [sessions.size()][n_vocab], until the runtime computes again: the same bits as
+  // decode() for each alone. Errors as advance(); then none has moved.
+  [[nodiscard]] static Result<std::span<float>> decode_together(
+      std::span<Session* const> sessions, std::span<const text::Token> tokens);
+
  private:
-  Session(const LoadedModel& model, const SessionOptions& options, const Kernels& kernels,
-          KvCache kv);
+  Session(std::shared_ptr<Runtime> runtime, KvCache kv);
 
   Result<void> check_advance(std::span<const text::Token> tokens) const;
-  Result<void> run_chunk(std::span<const text::Token> chunk);
+  Result<void> run_prompt(std::span<const text::Token> chunk);
 
-  const LoadedModel& model_;
-  const Kernels& kernels_;
+  std::shared_ptr<Runtime> runtime_;
   KvCache kv_;
-  ThreadPool pool_;
-  model::Forward forward_;
   std::vector<text::Token> tokens_;
   size_t last_columns_ = 0;  // of the last run, for logits()
-  Buffer<float> logits_;     // [rows computed together][n_vocab]
 };
 
 }  // namespace hearth::engine

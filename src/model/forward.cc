@@ -52,61 +52,69 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       max_columns_(max_columns),
       max_positions_(max_positions),
       precision_(precision),
+      places_(max_columns),
       scratch_(model.config, max_columns, max_positions, pool.size()),
       frequencies_(rope_frequencies(model.config.rope)) {}
 
-bool Forward::run(std::span<const int32_t> tokens, size_t first_position, const KvView& kv,
-                  bool (*stop)()) {
-  columns_ = tokens.size();
-  embed(tokens);
-  fill_rope_table(first_position);
+bool Forward::run(std::span<const Stretch> stretches, Path path, bool (*stop)()) {
+  path_ = path;
+  begin(stretches);
   for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
     if (stop()) return false;
-    attention_block(model_.weights.layers[i], kv.layers[i], kv, first_position);
+    attention_block(model_.weights.layers[i], i);
     ffn_block(model_.weights.layers[i]);
   }
   return true;
 }
 
-void Forward::embed(std::span<const int32_t> tokens) {
-  const Matrix& table = model_.weights.token_embedding;
-  for (size_t c = 0; c < tokens.size(); ++c) {
-    const std::byte* row = table.data + static_cast<size_t>(tokens[c]) * table.row_bytes;
-    reference::dequantize(table.type, row, table.columns,
-                          scratch_.residual.data() + c * table.columns);
-  }
-}
-
-void Forward::fill_rope_table(size_t first_position) {
-  float* out = scratch_.rope.data();
-  for (size_t c = 0; c < columns_; ++c) {
-    const auto position = static_cast<double>(first_position + c);
-    for (const double frequency : frequencies_) {
-      *out++ = static_cast<float>(std::cos(position * frequency));
-      *out++ = static_cast<float>(std::sin(position * frequency));
+void Forward::begin(std::span<const Stretch> stretches) {
+  columns_ = 0;
+  for (const Stretch& stretch : stretches) {
+    for (size_t i = 0; i < stretch.tokens.size(); ++i) {
+      const size_t position = stretch.first_position + i;
+      places_[columns_] = {stretch.kv, position};
+      embed(columns_, stretch.tokens[i]);
+      fill_rope_row(columns_, position);
+      ++columns_;
     }
   }
 }
 
-void Forward::attention_block(const LayerWeights& layer, const KvLayer& cache, const KvView& kv,
-                              size_t first_position) {
-  const ModelConfig& config = model_.config;
-  const bool quantize =
-      layer.q.weight.quantized() || layer.k.weight.quantized() || layer.v.weight.quantized();
-  const Activations x =
-      prepare(scratch_.residual.data(), config.n_embd, columns_, layer.attn_norm, quantize);
-  const Linear* const linears[] = {&layer.q, &layer.k, &layer.v};
-  float* const outputs[] = {scratch_.query.data(), scratch_.key.data(), scratch_.value.data()};
-  project(linears, outputs, x);
-  pool_.run(columns_, [&](size_t c, size_t) { store_column(c, cache, kv, first_position + c); });
-  attend(cache, kv, first_position);
-  const Activations mixed = prepare(scratch_.mixed.data(), config.q_width(), columns_, nullptr,
-                                    layer.attn_output.weight.quantized());
-  project_onto_residual(layer.attn_output, mixed);
+void Forward::embed(size_t column, int32_t token) {
+  const Matrix& table = model_.weights.token_embedding;
+  const std::byte* row = table.data + static_cast<size_t>(token) * table.row_bytes;
+  reference::dequantize(table.type, row, table.columns,
+                        scratch_.residual.data() + column * table.columns);
 }
 
-void Forward::store_column(size_t column, const KvLayer& cache, const KvView& kv, size_t position) {
+void Forward::fill_rope_row(size_t column, size_t position) {
+  float* out = scratch_.rope.data() + column * model_.config.rope.dims;
+  for (const double frequency : frequencies_) {
+    *out++ = static_cast<float>(std::cos(static_cast<double>(position) * frequency));
+    *out++ = static_cast<float>(std::sin(static_cast<double>(position) * frequency));
+  }
+}
+
+void Forward::attention_block(const LayerWeights& weights, size_t layer) {
   const ModelConfig& config = model_.config;
+  const bool quantize =
+      weights.q.weight.quantized() || weights.k.weight.quantized() || weights.v.weight.quantized();
+  const Activations x =
+      prepare(scratch_.residual.data(), config.n_embd, columns_, weights.attn_norm, quantize);
+  const Linear* const linears[] = {&weights.q, &weights.k, &weights.v};
+  float* const outputs[] = {scratch_.query.data(), scratch_.key.data(), scratch_.value.data()};
+  project(linears, outputs, x);
+  pool_.run(columns_, [&](size_t c, size_t) { store_column(c, layer); });
+  attend(layer);
+  const Activations mixed = prepare(scratch_.mixed.data(), config.q_width(), columns_, nullptr,
+                                    weights.attn_output.weight.quantized());
+  project_onto_residual(weights.attn_output, mixed);
+}
+
+void Forward::store_column(size_t column, size_t layer) {
+  const ModelConfig& config = model_.config;
+  const KvView& kv = *places_[column].kv;
+  const KvLayer& cache = kv.layers[layer];
   const float* cos_sin = scratch_.rope.data() + column * config.rope.dims;
   float* query = scratch_.query.data() + column * config.q_width();
   for (size_t h = 0; h < config.n_heads; ++h)
@@ -122,13 +130,13 @@ void Forward::store_column(size_t column, const KvLayer& cache, const KvView& kv
     float* key = scratch_.key.data() + column * config.kv_width() + h * config.head_dim;
     const float* value = scratch_.value.data() + column * config.kv_width() + h * config.head_dim;
     rotate(key, cos_sin, config.rope.dims);
-    const size_t at = h * kv.head_stride + position * kv.position_stride;
+    const size_t at = h * kv.head_stride + places_[column].position * kv.position_stride;
     store(key, cache.keys + at);
     store(value, cache.values + at);
   }
 }
 
-void Forward::attend(const KvLayer& cache, const KvView& kv, size_t first_position) {
+void Forward::attend(size_t layer) {
   const ModelConfig& config = model_.config;
   const size_t heads_per_kv = config.n_heads / config.n_kv_heads;
   const float scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
@@ -136,6 +144,8 @@ void Forward::attend(const KvLayer& cache, const KvView& kv, size_t first_positi
     const size_t column = item / config.n_heads;
     const size_t head = item % config.n_heads;
     const size_t at = column * config.q_width() + head * config.head_dim;
+    const KvView& kv = *places_[column].kv;
+    const KvLayer& cache = kv.layers[layer];
     AttentionArgs args;
     args.query = scratch_.query.data() + at;
     args.keys = cache.keys + head / heads_per_kv * kv.head_stride;
@@ -143,7 +153,7 @@ void Forward::attend(const KvLayer& cache, const KvView& kv, size_t first_positi
     args.key_stride = kv.position_stride;
     args.value_stride = kv.position_stride;
     args.kv_type = kv.type;
-    args.n_positions = first_position + column + 1;
+    args.n_positions = places_[column].position + 1;
     args.head_dim = config.head_dim;
     args.scale = scale;
     args.scores = scratch_.scores.data() + thread * max_positions_;
@@ -152,25 +162,25 @@ void Forward::attend(const KvLayer& cache, const KvView& kv, size_t first_positi
   });
 }
 
-void Forward::ffn_block(const LayerWeights& layer) {
+void Forward::ffn_block(const LayerWeights& weights) {
   const ModelConfig& config = model_.config;
-  const bool quantize = layer.gate.weight.quantized() || layer.up.weight.quantized();
+  const bool quantize = weights.gate.weight.quantized() || weights.up.weight.quantized();
   const Activations x =
-      prepare(scratch_.residual.data(), config.n_embd, columns_, layer.ffn_norm, quantize);
+      prepare(scratch_.residual.data(), config.n_embd, columns_, weights.ffn_norm, quantize);
   const size_t per_chunk = rows_per_chunk(config.n_ff, pool_.size());
   pool_.run(chunk_count(config.n_ff, per_chunk), [&](size_t chunk, size_t) {
     const size_t first = chunk * per_chunk;
     const size_t count = std::min(per_chunk, config.n_ff - first);
-    project_rows(layer.gate, x, first, count, scratch_.hidden.data());
-    project_rows(layer.up, x, first, count, scratch_.projected.data());
+    project_rows(weights.gate, x, first, count, scratch_.hidden.data());
+    project_rows(weights.up, x, first, count, scratch_.projected.data());
     for (size_t c = 0; c < columns_; ++c) {
       const size_t at = c * config.n_ff + first;
       kernels_.silu_mul(scratch_.hidden.data() + at, scratch_.projected.data() + at, count);
     }
   });
   const Activations hidden = prepare(scratch_.hidden.data(), config.n_ff, columns_, nullptr,
-                                     layer.down.weight.quantized());
-  project_onto_residual(layer.down, hidden);
+                                     weights.down.weight.quantized());
+  project_onto_residual(weights.down, hidden);
 }
 
 Activations Forward::prepare(const float* inputs, size_t width, size_t columns, const float* norm,

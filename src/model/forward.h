@@ -13,6 +13,21 @@
 
 namespace hearth::model {
 
+// Tokens of one sequence that are computed together: they stand at the positions from
+// first_position on in its cache.
+struct Stretch {
+  std::span<const int32_t> tokens;
+  size_t first_position = 0;
+  const KvView* kv = nullptr;
+};
+
+// Prompts and answers take different kernels, whose sums differ in the last bits: what a token's
+// results are depends on its path, and on nothing else.
+enum class Path {
+  prompt,  // many columns: unpacked panels of weights
+  decode,  // few columns: weights straight from the file
+};
+
 // All memory is taken when it is made; run() allocates nothing.
 //
 // Every result is summed in an order that depends on the model alone: not on threads, on how a
@@ -30,24 +45,30 @@ class Forward {
 
   [[nodiscard]] size_t max_columns() const { return max_columns_; }
 
-  // Computes `tokens` at the positions from first_position on and puts their keys and values into
-  // the cache. The caller has checked: ids in [0, n_vocab), 1 to max_columns tokens, and
-  // first_position + tokens.size() <= kv.capacity <= max_positions. `stop` is asked before each
-  // layer; false when it ended the run, whose results are then worthless.
-  [[nodiscard]] bool run(std::span<const int32_t> tokens, size_t first_position, const KvView& kv,
-                         bool (*stop)());
+  // Computes the tokens of all stretches and puts their keys and values into the caches. The caller
+  // has checked: ids in [0, n_vocab), 1 to max_columns tokens in all, each stretch of another
+  // sequence, and first_position + tokens.size() <= kv->capacity <= max_positions. `stop` is asked
+  // before each layer; false when it ended the run, whose results are then worthless.
+  [[nodiscard]] bool run(std::span<const Stretch> stretches, Path path, bool (*stop)());
 
-  // Logits of `count` tokens of the last run, from its token `first` on: out[count][n_vocab].
+  // Logits of `count` tokens of the last run, from its token `first` on, counted over the
+  // stretches: out[count][n_vocab].
   void logits(size_t first, size_t count, float* out);
 
  private:
-  void embed(std::span<const int32_t> tokens);
-  void fill_rope_table(size_t first_position);
-  void attention_block(const LayerWeights& layer, const KvLayer& cache, const KvView& kv,
-                       size_t first_position);
-  void store_column(size_t column, const KvLayer& cache, const KvView& kv, size_t position);
-  void attend(const KvLayer& cache, const KvView& kv, size_t first_position);
-  void ffn_block(const LayerWeights& layer);
+  // Where the token of a column stands.
+  struct Place {
+    const KvView* kv;
+    size_t position;
+  };
+
+  void begin(std::span<const Stretch> stretches);
+  void embed(size_t column, int32_t token);
+  void fill_rope_row(size_t column, size_t position);
+  void attention_block(const LayerWeights& weights, size_t layer);
+  void store_column(size_t column, size_t layer);
+  void attend(size_t layer);
+  void ffn_block(const LayerWeights& weights);
 
   // Readies inputs[c] (or their norm) for matrices that want floats and for those that want quants.
   Activations prepare(const float* inputs, size_t width, size_t columns, const float* norm,
@@ -67,6 +88,8 @@ class Forward {
   size_t max_positions_;
   Precision precision_;
   size_t columns_ = 0;  // of the run under way
+  Path path_ = Path::prompt;
+  std::vector<Place> places_;  // [max_columns]
   Scratch scratch_;
   std::vector<double> frequencies_;  // [rope dims / 2], radians from one position to the next
 };

@@ -1,0 +1,67 @@
+#include "engine/runtime.h"
+
+#include <algorithm>
+
+#include "os/system.h"
+
+namespace hearth::engine {
+namespace {
+
+// What a runtime may take, whatever a file says its widths are. Prompts of models that are wider
+// than usual are computed in smaller chunks, which does not change the answer.
+constexpr size_t kScratchBytes = 96 << 20;
+constexpr size_t kLogitsBytes = 16 << 20;
+
+size_t fitting_columns(const model::ModelConfig& config, size_t wanted) {
+  const size_t fitting = kScratchBytes / model::Scratch::bytes_per_column(config);
+  return std::clamp<size_t>(fitting, 1, wanted);
+}
+
+size_t fitting_logits(const model::ModelConfig& config) {
+  return std::clamp<size_t>(kLogitsBytes / (config.n_vocab * sizeof(float)), 1, kMaxTogether);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Runtime>> Runtime::create(const LoadedModel& model,
+                                                 const SessionOptions& options) {
+  SessionOptions chosen = options;
+  const size_t trained = model.config().context_length;
+  if (chosen.context == 0) chosen.context = std::min(trained, kDefaultContext);
+  if (chosen.context > model::kMaxContext) {
+    return fail(ErrorCode::bad_usage, "a context of ", chosen.context,
+                " tokens is beyond the limit of ", model::kMaxContext);
+  }
+  if (chosen.threads == 0) chosen.threads = os::cpu_info().usable_threads;
+  if (chosen.threads > kMaxThreads) {
+    return fail(ErrorCode::bad_usage, chosen.threads, " threads are beyond the limit of ",
+                kMaxThreads);
+  }
+  if (chosen.prompt_chunk == 0 || chosen.prompt_chunk > kMaxPromptChunk) {
+    return fail(ErrorCode::bad_usage, "a prompt chunk of ", chosen.prompt_chunk,
+                " tokens is out of range: choose 1 to ", kMaxPromptChunk);
+  }
+  if (chosen.kernels == nullptr) chosen.kernels = &best_kernels();
+  return std::shared_ptr<Runtime>(new Runtime(model, chosen));
+}
+
+Runtime::Runtime(const LoadedModel& model, const SessionOptions& options)
+    : model_(model),
+      options_(options),
+      pool_(options.threads),
+      forward_(
+          model.model(), *options.kernels, pool_,
+          fitting_columns(model.config(),
+                          std::max(std::min(options.prompt_chunk, options.context), kMaxTogether)),
+          options.context, options.precision),
+      logits_(fitting_logits(model.config()) * model.config().n_vocab) {}
+
+size_t Runtime::prompt_columns() const {
+  return std::min(options_.prompt_chunk, forward_.max_columns());
+}
+
+size_t Runtime::together() const {
+  return std::min(logits_.size() / model_.config().n_vocab, forward_.max_columns());
+}
+
+}  // namespace hearth::engine
