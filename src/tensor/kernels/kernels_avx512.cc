@@ -6,6 +6,8 @@
 #include "tensor/blocks.h"
 #include "tensor/float16.h"
 #include "tensor/kernels/levels.h"
+#include "tensor/kernels/pack_columns.h"
+#include "tensor/kernels/panel_gemm.h"
 #include "tensor/kernels/quant_tile.h"
 #include "tensor/kernels/scale_decode.h"
 #include "tensor/kernels/simd_avx512.h"
@@ -45,6 +47,62 @@ struct Isa512 {
   static HEARTH_INLINE Ints minus_offset(const Column& column) {
     const __m512i offsets = _mm512_set1_epi8(static_cast<char>(kOffset));
     return _mm512_sub_epi32(int_zero(), _mm512_dpbusd_epi32(int_zero(), offsets, column.quants));
+  }
+
+  // --- For panels. ---
+  static constexpr size_t kLanes = 16;
+  static constexpr size_t kRowVectors = 2;
+  static constexpr size_t kTileColumns = 8;
+
+  static HEARTH_INLINE Ints bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
+  static HEARTH_INLINE Floats set(float value) { return _mm512_set1_ps(value); }
+  static HEARTH_INLINE Ints sub(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+  static HEARTH_INLINE Ints load_ints(const void* from) { return _mm512_load_si512(from); }
+  static HEARTH_INLINE Floats load_floats(const float* from) { return _mm512_load_ps(from); }
+  static HEARTH_INLINE void store_ints(void* to, Ints a) { _mm512_store_si512(to, a); }
+  static HEARTH_INLINE void store_floats(float* to, Floats a) { _mm512_store_ps(to, a); }
+  static HEARTH_INLINE Ints broadcast(const uint8_t* four) {
+    int word;
+    std::memcpy(&word, four, sizeof word);
+    return _mm512_set1_epi32(word);
+  }
+  template <class F>
+  static HEARTH_INLINE Ints dot_packed(Ints acc, Ints activations, Ints weights) {
+    return _mm512_dpbusd_epi32(acc, activations, weights);
+  }
+  template <int kOffset>
+  static HEARTH_INLINE Ints to_signed(Ints quants) {
+    return _mm512_sub_epi8(quants, bytes(kOffset));
+  }
+  static HEARTH_INLINE void transpose(Ints (&m)[16]) {
+    Ints t[16];
+    unrolled<8>([&](auto i) {
+      t[2 * i] = _mm512_unpacklo_epi32(m[2 * i], m[2 * i + 1]);
+      t[2 * i + 1] = _mm512_unpackhi_epi32(m[2 * i], m[2 * i + 1]);
+    });
+    Ints u[16];  // u[4 i + j]: lanes 4 q + j of rows 4 i to 4 i + 3, for each quarter q
+    unrolled<4>([&](auto i) {
+      u[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+      u[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+      u[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+      u[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    });
+    unrolled<4>([&](auto j) {
+      const Ints low_even = _mm512_shuffle_i32x4(u[j], u[4 + j], 0x88);
+      const Ints low_odd = _mm512_shuffle_i32x4(u[j], u[4 + j], 0xDD);
+      const Ints high_even = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0x88);
+      const Ints high_odd = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0xDD);
+      m[j] = _mm512_shuffle_i32x4(low_even, high_even, 0x88);
+      m[4 + j] = _mm512_shuffle_i32x4(low_odd, high_odd, 0x88);
+      m[8 + j] = _mm512_shuffle_i32x4(low_even, high_even, 0xDD);
+      m[12 + j] = _mm512_shuffle_i32x4(low_odd, high_odd, 0xDD);
+    });
+  }
+  static HEARTH_INLINE void transpose(Floats (&m)[16]) {
+    Ints ints[16];
+    unrolled<16>([&](auto i) { ints[i] = _mm512_castps_si512(m[i]); });
+    transpose(ints);
+    unrolled<16>([&](auto i) { m[i] = _mm512_castsi512_ps(ints[i]); });
   }
 };
 
@@ -102,6 +160,7 @@ struct PairFormat {
   static constexpr size_t kUnitBytes = 2 * sizeof(Block);
   static constexpr int kOffset = offset;
   static constexpr bool kHasMin = has_min;
+  static constexpr int kGroup = 32;
 };
 
 template <DType>
@@ -162,13 +221,14 @@ struct Format<DType::Q8_0> : PairFormat<BlockQ8_0, 128, false> {
 
 // --- Blocks of 256: a unit is one block, four vectors of two 32-groups (2s and 2s + 1). ---
 
-template <class Block, int offset, bool has_min>
+template <class Block, int offset, bool has_min, int group>
 struct SuperFormat {
   static constexpr size_t kUnit = kSuperBlock;
   static constexpr int kSteps = 4;
   static constexpr size_t kUnitBytes = sizeof(Block);
   static constexpr int kOffset = offset;
   static constexpr bool kHasMin = has_min;
+  static constexpr int kGroup = group;
 };
 
 HEARTH_INLINE __m512i twice(const uint8_t* from) {
@@ -236,7 +296,7 @@ struct RowK4 {
 };
 
 template <>
-struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true> {
+struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true, 32> {
   struct Row : RowK4<BlockQ4_K> {
     template <int s>
     HEARTH_INLINE Step step() const {
@@ -246,7 +306,7 @@ struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true> {
 };
 
 template <>
-struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true> {
+struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true, 32> {
   struct Row : RowK4<BlockQ5_K> {
     template <int s>
     HEARTH_INLINE Step step() const {
@@ -256,7 +316,7 @@ struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true> {
 };
 
 template <>
-struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false> {
+struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false, 16> {
   struct Row {
     const BlockQ6_K* block;
     __m512 scales;
@@ -280,7 +340,7 @@ struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false> {
 };
 
 template <>
-struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true> {
+struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true, 16> {
   struct Row {
     const BlockQ2_K* block;
     __m512 scales;
@@ -305,7 +365,7 @@ struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true> {
 };
 
 template <>
-struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false> {
+struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false, 16> {
   struct Row {
     const BlockQ3_K* block;
     __m512 scales;
@@ -333,6 +393,9 @@ Kernels make_avx512_kernels() {
   kernels.level = IsaLevel::avx512;
   kernels.name = "avx512";
   kernels.dot = dot_any<Avx512, Format, Isa512>;
+  kernels.gemm = gemm_any<Avx512, Format, Isa512>;
+  kernels.gemm_scratch = Panel<Isa512>::bytes;
+  kernels.pack = pack_columns;
   fill_vector_ops<Avx512>(kernels);
   return kernels;
 }

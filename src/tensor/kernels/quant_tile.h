@@ -143,39 +143,42 @@ void dot_quantized(const DotArgs& args) {
   for (; row < args.n_rows; ++row) dot_row_group<I, F, 1>(args, row);
 }
 
-// The format's entry of the dot function of an instruction set.
-template <class S, template <DType> class FormatOf, class I>
-void dot_any(DType type, const DotArgs& args) {
+// body(FormatOf<type>{}) for a quantized type that can be computed.
+template <template <DType> class FormatOf, class Body>
+void with_format(DType type, Body body) {
   switch (type) {
-    case DType::F32:
-      return dot_float_rows<S, Storage::f32>(args);
-    case DType::F16:
-      return dot_float_rows<S, Storage::f16>(args);
-    case DType::BF16:
-      return dot_float_rows<S, Storage::bf16>(args);
     case DType::Q4_0:
-      return dot_quantized<I, FormatOf<DType::Q4_0>>(args);
+      return body(FormatOf<DType::Q4_0>{});
     case DType::Q4_1:
-      return dot_quantized<I, FormatOf<DType::Q4_1>>(args);
+      return body(FormatOf<DType::Q4_1>{});
     case DType::Q5_0:
-      return dot_quantized<I, FormatOf<DType::Q5_0>>(args);
+      return body(FormatOf<DType::Q5_0>{});
     case DType::Q5_1:
-      return dot_quantized<I, FormatOf<DType::Q5_1>>(args);
+      return body(FormatOf<DType::Q5_1>{});
     case DType::Q8_0:
-      return dot_quantized<I, FormatOf<DType::Q8_0>>(args);
+      return body(FormatOf<DType::Q8_0>{});
     case DType::Q2_K:
-      return dot_quantized<I, FormatOf<DType::Q2_K>>(args);
+      return body(FormatOf<DType::Q2_K>{});
     case DType::Q3_K:
-      return dot_quantized<I, FormatOf<DType::Q3_K>>(args);
+      return body(FormatOf<DType::Q3_K>{});
     case DType::Q4_K:
-      return dot_quantized<I, FormatOf<DType::Q4_K>>(args);
+      return body(FormatOf<DType::Q4_K>{});
     case DType::Q5_K:
-      return dot_quantized<I, FormatOf<DType::Q5_K>>(args);
+      return body(FormatOf<DType::Q5_K>{});
     case DType::Q6_K:
-      return dot_quantized<I, FormatOf<DType::Q6_K>>(args);
+      return body(FormatOf<DType::Q6_K>{});
     default:
       return;  // not computable: callers have checked
   }
+}
+
+// The dot function of an instruction set.
+template <class S, template <DType> class FormatOf, class I>
+void dot_any(DType type, const DotArgs& args) {
+  if (type == DType::F32) return dot_float_rows<S, Storage::f32>(args);
+  if (type == DType::F16) return dot_float_rows<S, Storage::f16>(args);
+  if (type == DType::BF16) return dot_float_rows<S, Storage::bf16>(args);
+  with_format<FormatOf>(type, [&](auto format) { dot_quantized<I, decltype(format)>(args); });
 }
 
 }  // namespace
