@@ -33,6 +33,21 @@ void rotate(float* head, const float* cos_sin, size_t dims) {
   }
 }
 
+// Every form in which a prompt meets these weights.
+PackedForms packed_forms(const Weights& weights, const Kernels& kernels) {
+  PackedForms forms;
+  for (const LayerWeights& layer : weights.layers) {
+    for (const Linear* linear :
+         {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
+      const PackedForm form = kernels.packed_form(linear->weight.type);
+      forms.quants = forms.quants || form == PackedForm::quants;
+      forms.floats = forms.floats || form == PackedForm::floats;
+      forms.halves = forms.halves || form == PackedForm::halves;
+    }
+  }
+  return forms;
+}
+
 }  // namespace
 
 Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,
@@ -46,7 +61,8 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       places_(max_columns),
       gemm_scratch_(kernels.gemm_scratch(
           std::max({model.config.n_embd, model.config.q_width(), model.config.n_ff}))),
-      scratch_(model.config, max_columns, max_positions, pool.size(), gemm_scratch_),
+      scratch_(model.config, max_columns, max_positions, pool.size(), gemm_scratch_,
+               packed_forms(model.weights, kernels)),
       frequencies_(rope_frequencies(model.config.rope)) {}
 
 bool Forward::run(std::span<const Stretch> stretches, Path path, bool (*stop)()) {
@@ -90,17 +106,15 @@ void Forward::fill_rope_row(size_t column, size_t position) {
 
 void Forward::attention_block(const LayerWeights& weights, size_t layer) {
   const ModelConfig& config = model_.config;
-  const bool quantize =
-      weights.q.weight.quantized() || weights.k.weight.quantized() || weights.v.weight.quantized();
-  const Activations x =
-      prepare(scratch_.residual.data(), config.n_embd, columns_, weights.attn_norm, quantize);
+  const Activations x = prepare(scratch_.residual.data(), config.n_embd, columns_,
+                                weights.attn_norm, {&weights.q, &weights.k, &weights.v});
   const Linear* const linears[] = {&weights.q, &weights.k, &weights.v};
   float* const outputs[] = {scratch_.query.data(), scratch_.key.data(), scratch_.value.data()};
   project(linears, outputs, x);
   pool_.run(columns_, [&](size_t c, size_t) { store_column(c, layer); });
   attend(layer);
-  const Activations mixed = prepare(scratch_.mixed.data(), config.q_width(), columns_, nullptr,
-                                    weights.attn_output.weight.quantized());
+  const Activations mixed =
+      prepare(scratch_.mixed.data(), config.q_width(), columns_, nullptr, {&weights.attn_output});
   project_onto_residual(weights.attn_output, mixed);
 }
 
@@ -157,9 +171,8 @@ void Forward::attend(size_t layer) {
 
 void Forward::ffn_block(const LayerWeights& weights) {
   const ModelConfig& config = model_.config;
-  const bool quantize = weights.gate.weight.quantized() || weights.up.weight.quantized();
-  const Activations x =
-      prepare(scratch_.residual.data(), config.n_embd, columns_, weights.ffn_norm, quantize);
+  const Activations x = prepare(scratch_.residual.data(), config.n_embd, columns_, weights.ffn_norm,
+                                {&weights.gate, &weights.up});
   const size_t per_chunk = rows_per_chunk(config.n_ff);
   pool_.run(chunk_count(config.n_ff, per_chunk), [&](size_t chunk, size_t thread) {
     const size_t first = chunk * per_chunk;
@@ -171,8 +184,8 @@ void Forward::ffn_block(const LayerWeights& weights) {
       kernels_.silu_mul(scratch_.hidden.data() + at, scratch_.projected.data() + at, count);
     }
   });
-  const Activations hidden = prepare(scratch_.hidden.data(), config.n_ff, columns_, nullptr,
-                                     weights.down.weight.quantized());
+  const Activations hidden =
+      prepare(scratch_.hidden.data(), config.n_ff, columns_, nullptr, {&weights.down});
   project_onto_residual(weights.down, hidden);
 }
 
@@ -186,41 +199,58 @@ size_t Forward::rows_per_chunk(size_t rows) const {
 }
 
 Activations Forward::prepare(const float* inputs, size_t width, size_t columns, const float* norm,
-                             bool quantize) {
-  const size_t padded = Activations::padded(width);
+                             std::initializer_list<const Linear*> linears) {
   Activations x;
   x.n = width;
   x.columns = columns;
   x.values = norm != nullptr ? scratch_.normed.data() : inputs;
-  if (precision_ == Precision::exact) quantize = false;
-  x.quants = quantize ? scratch_.quants.data() : nullptr;
-  x.scales = quantize ? scratch_.scales.data() : nullptr;
-  if (norm == nullptr && !quantize) return x;
-  const bool pack = quantize && path_ == Path::prompt;
-  if (pack) {
-    x.packed = {scratch_.packed_quants.data(), scratch_.packed_scales.data(),
-                scratch_.sums_of_32.data(), scratch_.sums_of_16.data()};
-  }
-  const size_t tiles = (columns + kPackedColumns - 1) / kPackedColumns;
-  pool_.run(tiles, [&](size_t tile, size_t) {
-    const size_t first = tile * kPackedColumns;
-    const size_t count = std::min(kPackedColumns, columns - first);
-    int8_t* quants = scratch_.quants.data() + first * padded;
-    float* scales = scratch_.scales.data() + first * padded / 32;
-    for (size_t c = 0; c < count; ++c) {
-      const float* column = inputs + (first + c) * width;
-      if (norm != nullptr) {
-        float* normed = scratch_.normed.data() + (first + c) * width;
-        kernels_.rms_norm(column, norm, model_.config.rms_eps, width, normed);
-        column = normed;
-      }
-      if (quantize) {
-        kernels_.quantize(column, width, quants + c * padded, scales + c * padded / 32);
-      }
+  for (const Linear* linear : linears) {
+    const DType type = linear->weight.type;
+    if (linear->weight.quantized() && precision_ == Precision::fast) {
+      x.quants = scratch_.quants.data();
+      x.scales = scratch_.scales.data();
     }
-    if (pack) kernels_.pack(quants, scales, width, count, x.tile(tile));
-  });
+    if (path_ == Path::decode || precision_ == Precision::exact) continue;
+    const PackedForm form = kernels_.packed_form(type);
+    if (form == PackedForm::quants) x.packed = scratch_.packed;
+    if (form == PackedForm::floats) x.packed_floats = scratch_.packed_floats.data();
+    if (form == PackedForm::halves) x.packed_halves = scratch_.packed_halves.data();
+  }
+  if (norm == nullptr && x.quants == nullptr && !x.is_packed()) return x;
+  pool_.run(Activations::tiles(columns),
+            [&](size_t tile, size_t) { prepare_tile(inputs, norm, x, tile); });
   return x;
+}
+
+void Forward::prepare_tile(const float* inputs, const float* norm, const Activations& x,
+                           size_t tile) {
+  const size_t width = x.n;
+  const size_t padded = Activations::padded(width);
+  const size_t first = tile * kPackedColumns;
+  const size_t count = std::min(kPackedColumns, x.columns - first);
+  int8_t* quants = scratch_.quants.data() + first * padded;
+  float* scales = scratch_.scales.data() + first * padded / 32;
+  for (size_t c = 0; c < count; ++c) {
+    const float* column = inputs + (first + c) * width;
+    if (norm != nullptr) {
+      float* normed = scratch_.normed.data() + (first + c) * width;
+      kernels_.rms_norm(column, norm, model_.config.rms_eps, width, normed);
+      column = normed;
+    }
+    if (x.quants != nullptr) {
+      kernels_.quantize(column, width, quants + c * padded, scales + c * padded / 32);
+    }
+  }
+  const float* values = x.values + first * width;
+  if (x.packed.quants != nullptr) kernels_.pack(quants, scales, width, count, x.tile(tile));
+  if (x.packed_floats != nullptr) {
+    float* out = scratch_.packed_floats.data() + tile * Activations::float_words(width);
+    kernels_.pack_floats(values, width, count, out);
+  }
+  if (x.packed_halves != nullptr) {
+    float* out = scratch_.packed_halves.data() + tile * Activations::half_words(width);
+    kernels_.pack_halves(values, width, count, out);
+  }
 }
 
 void Forward::project_rows(const Linear& linear, const Activations& x, size_t first_row,
@@ -235,7 +265,7 @@ void Forward::project_rows(const Linear& linear, const Activations& x, size_t fi
   args.out_stride = weight.rows;
   if (precision_ == Precision::exact && weight.quantized()) {
     reference::dot(weight.type, args);
-  } else if (x.packed.quants != nullptr) {
+  } else if (path_ == Path::prompt && precision_ == Precision::fast) {
     kernels_.gemm(weight.type, args, scratch_.gemm.data() + thread * gemm_scratch_);
   } else {
     kernels_.dot(weight.type, args);
@@ -284,7 +314,7 @@ void Forward::logits(size_t first, size_t count, float* out) {
   const size_t width = model_.config.n_embd;
   const Linear& head = model_.weights.output;
   const Activations x = prepare(scratch_.residual.data() + first * width, width, count,
-                                model_.weights.output_norm, head.weight.quantized());
+                                model_.weights.output_norm, {&head});
   const Linear* const linears[] = {&head};
   float* const outputs[] = {out};
   project(linears, outputs, x);

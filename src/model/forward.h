@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <vector>
 
@@ -70,9 +71,10 @@ class Forward {
   void attend(size_t layer);
   void ffn_block(const LayerWeights& weights);
 
-  // Readies inputs[c] (or their norm) for matrices that want floats and for those that want quants.
+  // Readies inputs[c] (or their norm) in every form that the linears want.
   Activations prepare(const float* inputs, size_t width, size_t columns, const float* norm,
-                      bool quantize);
+                      std::initializer_list<const Linear*> linears);
+  void prepare_tile(const float* inputs, const float* norm, const Activations& x, size_t tile);
   // outputs[i] = linears[i] x, all as one region.
   void project(std::span<const Linear* const> linears, std::span<float* const> outputs,
                const Activations& x);

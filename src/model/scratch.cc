@@ -11,8 +11,9 @@ size_t widest_input(const ModelConfig& config) {
   return Activations::padded(std::max({config.n_embd, config.q_width(), config.n_ff}));
 }
 
-size_t packed_columns(size_t columns) {
-  return (columns + kPackedColumns - 1) / kPackedColumns * kPackedColumns;
+// Values of the widest input in whole tiles.
+size_t packed_values(const ModelConfig& config, size_t columns) {
+  return Activations::tiles(columns) * kPackedColumns * widest_input(config);
 }
 
 }  // namespace
@@ -21,12 +22,12 @@ size_t Scratch::bytes_per_column(const ModelConfig& config) {
   const size_t floats = 2 * config.n_embd + 2 * config.q_width() + 2 * config.kv_width() +
                         config.n_ff + std::max(config.n_embd, config.n_ff) + config.rope.dims;
   const size_t plain = widest_input(config) + widest_input(config) / 32 * sizeof(float);
-  const size_t packed = widest_input(config) + widest_input(config) / 8 * sizeof(float);
+  const size_t packed = widest_input(config) * sizeof(float);  // as floats, the widest form
   return floats * sizeof(float) + plain + packed;
 }
 
 Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads,
-                 size_t gemm_bytes)
+                 size_t gemm_bytes, PackedForms forms)
     : residual(columns * config.n_embd),
       normed(columns * config.n_embd),
       query(columns * config.q_width()),
@@ -37,12 +38,17 @@ Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, si
       projected(columns * std::max(config.n_embd, config.n_ff)),
       quants(columns * widest_input(config)),
       scales(columns * widest_input(config) / 32),
-      packed_quants(packed_columns(columns) * widest_input(config)),
-      packed_scales(packed_quants.size() / 32),
-      sums_of_32(packed_quants.size() / 32),
-      sums_of_16(packed_quants.size() / 16),
+      packed_quants(forms.quants ? packed_values(config, columns) : 0),
+      packed_scales(packed_quants.size() / 8),
+      packed_floats(forms.floats ? packed_values(config, columns) : 0),
+      packed_halves(forms.halves ? packed_values(config, columns) / 2 : 0),
       gemm(threads * gemm_bytes),
       rope(columns * config.rope.dims),
-      scores(threads * positions) {}
+      scores(threads * positions) {
+  if (!forms.quants) return;
+  float* blocks = packed_scales.data();
+  const size_t count = packed_quants.size() / 32;
+  packed = {packed_quants.data(), blocks, blocks + count, blocks + 2 * count};
+}
 
 }  // namespace hearth::model

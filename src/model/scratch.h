@@ -5,15 +5,23 @@
 
 #include "base/buffer.h"
 #include "model/config.h"
+#include "tensor/kernels.h"
 
 namespace hearth::model {
+
+// Which forms of packed columns the matrices of a model ask for.
+struct PackedForms {
+  bool quants = false;
+  bool floats = false;
+  bool halves = false;
+};
 
 struct Scratch {
   // Bytes that grow with each column; what the scores take comes on top.
   [[nodiscard]] static size_t bytes_per_column(const ModelConfig& config);
 
   Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads,
-          size_t gemm_bytes);
+          size_t gemm_bytes, PackedForms forms);
 
   Buffer<float> residual;  // [columns][n_embd]
   Buffer<float> normed;    // [columns][n_embd]
@@ -26,14 +34,15 @@ struct Scratch {
       projected;  // [columns][n_embd], or the up half of the feed-forward block: [columns][n_ff]
   Buffer<int8_t> quants;  // [columns][widest input], activations in 8 bits
   Buffer<float> scales;   // [columns][widest input / 32]
-  // The same as tiles of PackedTile, for prompts.
-  Buffer<uint8_t> packed_quants;  // [columns, up to whole tiles][widest input]
-  Buffer<float> packed_scales;    // [...][widest input / 32]
-  Buffer<float> sums_of_32;       // [...][widest input / 32]
-  Buffer<float> sums_of_16;       // [...][widest input / 16]
-  Buffer<std::byte> gemm;         // [threads][gemm_bytes]
-  Buffer<float> rope;             // [columns][rope dims / 2][2]: cosine, sine
-  Buffer<float> scores;           // [threads][positions]
+  // The inputs of matrices once more, packed for prompts; only the forms that the model needs.
+  Buffer<uint8_t> packed_quants;
+  Buffer<float> packed_scales;
+  PackedTile packed;            // tiles in packed_quants and packed_scales
+  Buffer<float> packed_floats;  // [tiles][widest input][8]
+  Buffer<float> packed_halves;  // [tiles][widest input / 2][8]
+  Buffer<std::byte> gemm;       // [threads][gemm_bytes]
+  Buffer<float> rope;           // [columns][rope dims / 2][2]: cosine, sine
+  Buffer<float> scores;         // [threads][positions]
 };
 
 }  // namespace hearth::model

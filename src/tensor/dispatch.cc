@@ -11,6 +11,7 @@ Kernels make_reference_kernels() {
   kernels.dot = reference::dot;
   kernels.gemm = reference::gemm;
   kernels.gemm_scratch = reference::gemm_scratch;
+  kernels.packed_form = [](DType) { return PackedForm::plain; };
   kernels.pack = reference::pack;
   kernels.quantize = reference::quantize;
   kernels.rms_norm = reference::rms_norm;

@@ -23,6 +23,14 @@ struct PackedTile {
   float* sums_of_16 = nullptr;  // [padded(n) / 16][8]
 };
 
+// The form in which gemm() takes the columns for weights of a type.
+enum class PackedForm {
+  plain,   // as dot() does
+  quants,  // PackedTile
+  floats,  // [tiles][n][8]
+  halves,  // [tiles][n / 2, up][8] words of two BF16
+};
+
 // Columns of activations, one after another. Weights in F32, F16 and BF16 are multiplied with the
 // float form, quantized weights with the 8-bit form: blocks of 32 values, value = scale * quant.
 struct Activations {
@@ -32,16 +40,27 @@ struct Activations {
   const int8_t* quants = nullptr;  // [columns][padded(n)], zero behind n
   const float* scales = nullptr;   // [columns][padded(n) / 32], zero behind n
   PackedTile packed{};             // the first of the tiles, which follow each other; for gemm()
+  const float* packed_floats = nullptr;
+  const float* packed_halves = nullptr;
 
   // Quants of a column are padded to whole 64-byte vectors so that kernels need no tail loop.
   [[nodiscard]] static constexpr size_t padded(size_t n) { return (n + 63) / 64 * 64; }
 
+  [[nodiscard]] bool is_packed() const {
+    return packed.quants != nullptr || packed_floats != nullptr || packed_halves != nullptr;
+  }
   [[nodiscard]] PackedTile tile(size_t i) const {
     const size_t quants_of_tile = padded(n) * kPackedColumns;
     return {packed.quants + i * quants_of_tile, packed.scales + i * quants_of_tile / 32,
             packed.sums_of_32 + i * quants_of_tile / 32,
             packed.sums_of_16 + i * quants_of_tile / 16};
   }
+  [[nodiscard]] static size_t tiles(size_t columns) {
+    return (columns + kPackedColumns - 1) / kPackedColumns;
+  }
+  // 32-bit words of a tile.
+  [[nodiscard]] static size_t float_words(size_t n) { return n * kPackedColumns; }
+  [[nodiscard]] static size_t half_words(size_t n) { return (n + 1) / 2 * kPackedColumns; }
 };
 
 // out[c * out_stride + r] = dot(weight row r, activation column c), for every r and c. Each result
@@ -79,13 +98,17 @@ struct Kernels {
 
   // Weights of `type` times activations; the type must be computable.
   void (*dot)(DType type, const DotArgs& args) = nullptr;
-  // The same for many columns, in packed form if the weights are quantized. The sums run in another
+  // The same for many columns, in the form that packed_form(type) says. The sums run in another
   // order than those of dot(). `scratch` has gemm_scratch(n) bytes on a cache line.
   void (*gemm)(DType type, const DotArgs& args, std::byte* scratch) = nullptr;
   size_t (*gemm_scratch)(size_t n) = nullptr;
+  PackedForm (*packed_form)(DType type) = nullptr;
   // Packs at most 8 quantized columns (as in Activations) of n values.
   void (*pack)(const int8_t* quants, const float* scales, size_t n, size_t columns,
                const PackedTile& out) = nullptr;
+  // Packs at most 8 columns of n floats into a tile.
+  void (*pack_floats)(const float* values, size_t n, size_t columns, float* out) = nullptr;
+  void (*pack_halves)(const float* values, size_t n, size_t columns, float* out) = nullptr;
   // Quantizes a column of n floats: quants[padded(n)], scales[padded(n) / 32].
   void (*quantize)(const float* values, size_t n, int8_t* quants, float* scales) = nullptr;
   // out = x / sqrt(mean(x^2) + eps) * weight, all of length n.

@@ -101,6 +101,8 @@ struct Problem {
   Buffer<float> packed_scales{packed_size / 32};
   Buffer<float> sums_of_32{packed_size / 32};
   Buffer<float> sums_of_16{packed_size / 16};
+  Buffer<float> packed_floats{tiles * Activations::float_words(n)};
+  Buffer<float> packed_halves{tiles * Activations::half_words(n)};
 
   Problem(DType t, size_t width, size_t n_rows, size_t n_columns, Fill fill, uint64_t seed)
       : type(t), n(width), rows(n_rows), columns(n_columns) {
@@ -120,7 +122,14 @@ struct Problem {
     a.rows = weights.data();
     a.row_bytes = row_size;
     a.n_rows = rows;
-    a.x = {n, columns, x.data(), quants.data(), scales.data(), packed()};
+    a.x = {n,
+           columns,
+           x.data(),
+           quants.data(),
+           scales.data(),
+           packed(),
+           packed_floats.data(),
+           packed_halves.data()};
     a.out = out.data();
     a.out_stride = rows;
     return a;
@@ -135,9 +144,18 @@ struct Problem {
     const size_t padded = Activations::padded(n);
     for (size_t t = 0; t < tiles; ++t) {
       const size_t first = t * kPackedColumns;
-      kernels.pack(quants.data() + first * padded, scales.data() + first * padded / 32, n,
-                   std::min(kPackedColumns, columns - first),
+      const size_t count = std::min(kPackedColumns, columns - first);
+      kernels.pack(quants.data() + first * padded, scales.data() + first * padded / 32, n, count,
                    Activations{n, columns, {}, {}, {}, packed()}.tile(t));
+      const float* values = x.data() + first * n;
+      if (kernels.pack_floats != nullptr) {
+        kernels.pack_floats(values, n, count,
+                            packed_floats.data() + t * Activations::float_words(n));
+      }
+      if (kernels.pack_halves != nullptr) {
+        kernels.pack_halves(values, n, count,
+                            packed_halves.data() + t * Activations::half_words(n));
+      }
     }
   }
 
@@ -200,30 +218,54 @@ TEST_P(KernelsTest, DotStaysWithinItsBound) {
   }
 }
 
-// The prompt path adds one float for each group of 16 or 32 weights, and one more with a minimum:
-// no more terms than the bound of dot() counts.
+// The prompt path adds a float for each group of 16 or 32 weights, and one more with a minimum: no
+// more terms than n / 8. Float weights add n of them, one after another. Pairs of BF16 round both
+// sides to 8 bits first: each product is off by at most 2 * 2^-8 + 2^-16 of itself, and what
+// becomes subnormal is 0.
 TEST_P(KernelsTest, GemmStaysWithinItsBound) {
-  const size_t step = std::max<size_t>(traits(type()).block_weights, 2);
+  const size_t step = traits(type()).block_weights;
   uint64_t seed = 300;
   for (const Fill fill : kFills) {
     for (const size_t n : {step, 3 * step, 17 * step}) {
       for (const auto& [rows, columns] : {std::pair<size_t, size_t>{1, 1}, {37, 5}, {70, 19}}) {
+        const bool halves = kernels().packed_form(type()) == PackedForm::halves;
         Problem problem(type(), n, rows, columns, fill, ++seed);
         problem.pack(kernels());
         std::vector<float> got(rows * columns), want(rows * columns);
         Buffer<std::byte> scratch(kernels().gemm_scratch(n));
         kernels().gemm(type(), problem.args(got), scratch.data());
         reference::dot(type(), problem.args(want));
-        const double terms = static_cast<double>(n) / 8 + 7;
-        const double gamma = terms * kUnit / (1 - terms * kUnit);
+        const double terms = static_cast<double>(n) / (problem.quantized() ? 8 : 1) + 7;
+        const double gamma =
+            terms * kUnit / (1 - terms * kUnit) + (halves ? 0x1p-7 + 0x1p-16 : 0.0);
         for (size_t i = 0; i < got.size(); ++i) {
           const double bound = gamma * problem.magnitude(i % rows, i / rows) +
-                               kUnit * std::fabs(static_cast<double>(want[i]));
+                               kUnit * std::fabs(static_cast<double>(want[i])) +
+                               (halves ? static_cast<double>(n) * 0x1p-125 : 0.0);
           ASSERT_LE(std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])), bound)
               << name_of(type()) << " fill " << static_cast<int>(fill) << " n " << n << " rows "
               << rows << " result " << i;
         }
       }
+    }
+  }
+}
+
+// Packing is a copy: every level makes the bytes that the reference makes.
+TEST_P(KernelsTest, PackingIsTheReference) {
+  for (const size_t n : std::initializer_list<size_t>{32, 64, 96, 1056}) {
+    for (const size_t columns : std::initializer_list<size_t>{1, 7, 8, 13}) {
+      Problem problem(DType::Q8_0, n, 1, columns, Fill::random, n + columns);
+      Problem want(DType::Q8_0, n, 1, columns, Fill::random, n + columns);
+      problem.pack(kernels());
+      want.pack(kernels_for(IsaLevel::reference));
+      const auto same = [](const auto& a, const auto& b) {
+        return std::memcmp(a.data(), b.data(), a.size() * sizeof(*a.data())) == 0;
+      };
+      ASSERT_TRUE(same(problem.packed_quants, want.packed_quants)) << n << " x " << columns;
+      ASSERT_TRUE(same(problem.packed_scales, want.packed_scales)) << n << " x " << columns;
+      ASSERT_TRUE(same(problem.sums_of_32, want.sums_of_32)) << n << " x " << columns;
+      ASSERT_TRUE(same(problem.sums_of_16, want.sums_of_16)) << n << " x " << columns;
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "tensor/float16.h"
 #include "tensor/kernels/levels.h"
 #include "tensor/kernels/pack_columns.h"
+#include "tensor/kernels/panel_float.h"
 #include "tensor/kernels/panel_gemm.h"
 #include "tensor/kernels/quant_tile.h"
 #include "tensor/kernels/scale_decode.h"
@@ -386,8 +387,7 @@ Kernels make_avx2_kernels() {
   kernels.name = "avx2";
   kernels.dot = dot_any<Avx2, Format, Isa256>;
   kernels.gemm = gemm_any<Avx2, Format, Isa256>;
-  kernels.gemm_scratch = Panel<Isa256>::bytes;
-  kernels.pack = pack_columns;
+  fill_packing<Isa256>(kernels);
   fill_vector_ops<Avx2>(kernels);
   return kernels;
 }

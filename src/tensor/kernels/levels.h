@@ -8,4 +8,10 @@ namespace hearth {
 Kernels make_avx2_kernels();    // needs AVX2, FMA, F16C
 Kernels make_avx512_kernels();  // needs AVX-512 F, BW, DQ, VL, VNNI
 
+// gemm() of the AVX-512 level, for formats that the next one adds nothing to.
+void gemm_avx512(DType type, const DotArgs& args, std::byte* scratch);
+
+// Lets prompts meet weights in F16 and BF16 by pairs of BF16. Needs AVX-512 BF16.
+void use_avx512_bf16(Kernels& kernels);
+
 }  // namespace hearth

@@ -1,10 +1,12 @@
-// Interleaving quantized columns for the prompt path (PackedTile), 8 columns by 8 words at a time.
+// Interleaving columns for the prompt path, 8 columns by 8 words of 32 bits at a time.
 #pragma once
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "tensor/kernels.h"
 
@@ -66,6 +68,31 @@ inline void pack_columns(const int8_t* quants, const float* scales, size_t n, si
     _mm256_storeu_ps(out.sums_of_16 + 2 * at, scaled(sums[0]));
     _mm256_storeu_ps(out.sums_of_16 + 2 * at + kPackedColumns, scaled(sums[1]));
   }
+}
+
+// out[word][column] for the words of at most 8 columns; read(column, word) gives 8 of them, zeros
+// behind the last.
+template <class Read>
+void interleave_words(size_t words, size_t columns, Read read, float* out) {
+  for (size_t i = 0; i < words; i += 8) {
+    __m256i m[kPackedColumns];
+    for (size_t c = 0; c < kPackedColumns; ++c) {
+      m[c] = c < columns ? read(c, i) : _mm256_setzero_si256();
+    }
+    transpose_8x8(m);
+    for (size_t k = 0; k < 8 && i + k < words; ++k) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + (i + k) * kPackedColumns), m[k]);
+    }
+  }
+}
+
+inline void pack_floats(const float* values, size_t n, size_t columns, float* out) {
+  const auto read = [&](size_t c, size_t i) {
+    float padded[8] = {};
+    std::memcpy(padded, values + c * n + i, std::min<size_t>(8, n - i) * sizeof(float));
+    return _mm256_castps_si256(_mm256_loadu_ps(padded));
+  };
+  interleave_words(n, columns, read, out);
 }
 
 }  // namespace

@@ -127,17 +127,20 @@ struct PanelTile {
   static constexpr int kVectors = I::kRowVectors;
   alignas(64) float sums[kColumns][kRows] = {};
 
-  HEARTH_INLINE void add_group(const Panel<I>& panel, const PackedTile& x, size_t first,
-                               size_t group) {
-    typename I::Ints dots[kVectors][kColumns];
+  using Ints = typename I::Ints;
+  using Floats = typename I::Floats;
+
+  // The integer dots of one group of weights.
+  static HEARTH_INLINE void dot_group(const Panel<I>& panel, const uint8_t* columns, size_t group,
+                                      Ints (&dots)[kVectors][kColumns]) {
     unrolled<kVectors>([&](auto v) {
       const auto start = I::load_ints(panel.starts + group * kRows + v * I::kLanes);
       unrolled<kColumns>([&](auto c) { dots[v][c] = start; });
     });
     const int8_t* weights = panel.quants + group * F::kGroup * kRows;
-    const uint8_t* columns = x.quants + group * F::kGroup * kPackedColumns + first * 4;
+    columns += group * F::kGroup * kPackedColumns;
     unrolled<F::kGroup / 4>([&](auto k) {
-      typename I::Ints rows[kVectors];
+      Ints rows[kVectors];
       unrolled<kVectors>(
           [&](auto v) { rows[v] = I::load_ints(weights + (k * kRows + v * I::kLanes) * 4); });
       unrolled<kColumns>([&](auto c) {
@@ -146,18 +149,48 @@ struct PanelTile {
             [&](auto v) { dots[v][c] = I::template dot_packed<F>(dots[v][c], quants, rows[v]); });
       });
     });
-    const float* scales = x.scales + group * F::kGroup / 32 * kPackedColumns + first;
-    const float* column_sums =
-        (F::kGroup == 16 ? x.sums_of_16 : x.sums_of_32) + group * kPackedColumns + first;
+  }
+
+  static HEARTH_INLINE Floats row_floats(const float* table, size_t group, size_t vector) {
+    return I::load_floats(table + group * kRows + vector * I::kLanes);
+  }
+
+  // One block of 32 activations, from column `first` of the tile on.
+  HEARTH_INLINE void add_block(const Panel<I>& panel, const PackedTile& x, size_t first,
+                               size_t block) {
+    constexpr int kGroups = 32 / F::kGroup;
+    const uint8_t* columns = x.quants + first * 4;
+    const float* scales = x.scales + block * kPackedColumns + first;
+    const float* column_sums = (kGroups == 2 ? x.sums_of_16 : x.sums_of_32) + first;
+    Ints dots[kVectors][kColumns];
+    Floats halves[kVectors][kColumns];  // the first group of two, scaled
+    if constexpr (kGroups == 2) {
+      dot_group(panel, columns, 2 * block, dots);
+      unrolled<kVectors>([&](auto v) {
+        const auto scale = row_floats(panel.scales, 2 * block, v);
+        unrolled<kColumns>([&](auto c) { halves[v][c] = I::mul(I::to_float(dots[v][c]), scale); });
+      });
+    }
+    const size_t last = block * kGroups + kGroups - 1;
+    dot_group(panel, columns, last, dots);
     unrolled<kVectors>([&](auto v) {
-      const size_t at = group * kRows + v * I::kLanes;
-      const auto scale = I::load_floats(panel.scales + at);
-      const auto min = F::kHasMin ? I::load_floats(panel.mins + at) : I::zero();
+      const auto scale = row_floats(panel.scales, last, v);
       unrolled<kColumns>([&](auto c) {
         float* sum = sums[c] + v * I::kLanes;
-        auto total =
-            I::fma(I::to_float(dots[v][c]), I::mul(scale, I::set(scales[c])), I::load_floats(sum));
-        if constexpr (F::kHasMin) total = I::fma(min, I::set(column_sums[c]), total);
+        const auto column = I::set(scales[c]);
+        auto total = I::load_floats(sum);
+        if constexpr (kGroups == 2) {
+          total = I::fma(I::fma(I::to_float(dots[v][c]), scale, halves[v][c]), column, total);
+        } else {
+          total = I::fma(I::to_float(dots[v][c]), I::mul(scale, column), total);
+        }
+        if constexpr (F::kHasMin) {
+          unrolled<kGroups>([&](auto g) {
+            const size_t group = block * kGroups + g;
+            total = I::fma(row_floats(panel.mins, group, v),
+                           I::set(column_sums[group * kPackedColumns + c]), total);
+          });
+        }
         I::store_floats(sum, total);
       });
     });
@@ -168,8 +201,8 @@ template <class I, class F, int kColumns>
 void multiply_tile(const DotArgs& args, const Panel<I>& panel, size_t row, size_t column) {
   const PackedTile x = args.x.tile(column / kPackedColumns);
   PanelTile<I, F, kColumns> tile;
-  const size_t groups = (args.x.n + F::kUnit - 1) / F::kUnit * (F::kUnit / F::kGroup);
-  for (size_t g = 0; g < groups; ++g) tile.add_group(panel, x, column % kPackedColumns, g);
+  const size_t blocks = (args.x.n + F::kUnit - 1) / F::kUnit * (F::kUnit / 32);
+  for (size_t b = 0; b < blocks; ++b) tile.add_block(panel, x, column % kPackedColumns, b);
   const size_t rows = std::min(tile.kRows, args.n_rows - row);
   const size_t columns = std::min<size_t>(kColumns, args.x.columns - column);
   for (size_t c = 0; c < columns; ++c) {
@@ -185,20 +218,11 @@ void gemm_quantized(const DotArgs& args, std::byte* scratch) {
     for (size_t v = 0; v < I::kRowVectors && row + v * I::kLanes < args.n_rows; ++v) {
       unpack_rows<I, F>(args, row + v * I::kLanes, panel, v * I::kLanes);
     }
-    for (size_t column = 0; column < args.x.columns; column += I::kTileColumns) {
-      multiply_tile<I, F, I::kTileColumns>(args, panel, row, column);
+    constexpr int kColumns = F::kGroup == 16 ? I::kTileColumns / 2 : I::kTileColumns;
+    for (size_t column = 0; column < args.x.columns; column += kColumns) {
+      multiply_tile<I, F, kColumns>(args, panel, row, column);
     }
   }
-}
-
-// The gemm function of an instruction set.
-template <class S, template <DType> class FormatOf, class I>
-void gemm_any(DType type, const DotArgs& args, std::byte* scratch) {
-  if (type == DType::F32) return dot_float_rows<S, Storage::f32>(args);
-  if (type == DType::F16) return dot_float_rows<S, Storage::f16>(args);
-  if (type == DType::BF16) return dot_float_rows<S, Storage::bf16>(args);
-  with_format<FormatOf>(type,
-                        [&](auto format) { gemm_quantized<I, decltype(format)>(args, scratch); });
 }
 
 }  // namespace
