@@ -15,11 +15,11 @@ size_t widest_input(const ModelConfig& config) {
 
 size_t Scratch::bytes_per_column(const ModelConfig& config) {
   const size_t floats = 2 * config.n_embd + 2 * config.q_width() + 2 * config.kv_width() +
-                        config.n_ff + std::max(config.n_embd, config.n_ff) + config.rope.dims;
+                        config.n_ff + std::max(config.n_embd, config.n_ff);
   return floats * sizeof(float) + widest_input(config) + widest_input(config) / 32 * sizeof(float);
 }
 
-Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads)
+Scratch::Scratch(const ModelConfig& config, size_t columns)
     : residual(columns * config.n_embd),
       normed(columns * config.n_embd),
       query(columns * config.q_width()),
@@ -29,8 +29,6 @@ Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, si
       hidden(columns * config.n_ff),
       projected(columns * std::max(config.n_embd, config.n_ff)),
       quants(columns * widest_input(config)),
-      scales(columns * widest_input(config) / 32),
-      rope(columns * config.rope.dims),
-      scores(threads * positions) {}
+      scales(columns * widest_input(config) / 32) {}
 
 }  // namespace hearth::model

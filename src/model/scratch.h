@@ -9,10 +9,10 @@
 namespace hearth::model {
 
 struct Scratch {
-  // Bytes that grow with each column; what the scores take comes on top.
+  // Bytes that grow with each column.
   [[nodiscard]] static size_t bytes_per_column(const ModelConfig& config);
 
-  Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads);
+  Scratch(const ModelConfig& config, size_t columns);
 
   Buffer<float> residual;  // [columns][n_embd]
   Buffer<float> normed;    // [columns][n_embd]
@@ -25,8 +25,6 @@ struct Scratch {
       projected;  // [columns][n_embd], or the up half of the feed-forward block: [columns][n_ff]
   Buffer<int8_t> quants;  // [columns][widest input], activations in 8 bits
   Buffer<float> scales;   // [columns][widest input / 32]
-  Buffer<float> rope;     // [columns][rope dims / 2][2]: cosine, sine
-  Buffer<float> scores;   // [threads][positions]
 };
 
 }  // namespace hearth::model

@@ -330,6 +330,7 @@ Kernels make_avx2_kernels() {
   kernels.name = "avx2";
   kernels.dot = dot_any<Avx2, Format, Isa256>;
   fill_vector_ops<Avx2>(kernels);
+  fill_attention_avx2(kernels);
   return kernels;
 }
 

@@ -334,6 +334,7 @@ Kernels make_avx512_kernels() {
   kernels.name = "avx512";
   kernels.dot = dot_any<Avx512, Format, Isa512>;
   fill_vector_ops<Avx512>(kernels);
+  fill_attention_avx512(kernels);
   return kernels;
 }
 
