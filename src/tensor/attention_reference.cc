@@ -126,7 +126,7 @@ void store_kv(const KvFormat& format, const KvHead& kv, size_t position, const f
     kv.key_scales[position] = quantize_row(key, format.head_dim, keys.data());
     kv.value_scales[position] = quantize_row(value, format.head_dim, values.data());
   }
-  for (size_t i = 0; i < format.head_dim; ++i) {
+  for (size_t i = 0; i < (format.quantized() ? format.padded_dim() : format.head_dim); ++i) {
     const size_t k = key_index(format, position, i);
     const size_t v = value_index(format, position, i);
     if (format.quantized()) {

@@ -306,8 +306,9 @@ class AttentionTile {
     if constexpr (Cache::kQuantized) scale_weights(chunk, positions);
     auto total = S::zero();
     auto* weights = weights_ + i * kChunkPositions;
-    each([&](size_t at, size_t) {
+    each([&](size_t at, size_t lanes) {
       auto weight = S::exp2(S::fma(S::load(scores + at), scale, shift));
+      if (lanes < S::kLanes) weight = S::first(weight, lanes, 0.0f);
       total = S::add(total, weight);
       if constexpr (Cache::kQuantized) weight = S::mul(weight, S::load(weight_scales_ + at));
       Cache::store_weights(weights + at, weight);
@@ -332,10 +333,11 @@ class AttentionTile {
     const float largest = S::largest(top);
     const float inverse = largest > 0 ? Cache::kMaxWeight / largest : 0.0f;
     const auto factor = S::set(inverse <= __FLT_MAX__ ? inverse : 0.0f);
-    for (size_t at = 0; at < positions; at += S::kLanes) {
-      const auto scales = S::load(value_scales + at);
+    // Zeros behind the last: what stands there in the cache may be no number.
+    for_vectors<S>(positions, [&](size_t at, size_t count) {
+      const auto scales = load_count<S>(value_scales + at, count);
       S::store(weight_scales_ + at, S::mul(scales, factor));
-    }
+    });
     mixed_scale_ = largest / Cache::kMaxWeight + S::sum(poison);
   }
 
