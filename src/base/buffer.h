@@ -20,6 +20,14 @@ class Buffer {
     std::uninitialized_value_construct_n(data_.get(), size);
   }
 
+  // Elements that are written before they are read: what is never used takes no memory either.
+  [[nodiscard]] static Buffer untouched(size_t size) {
+    Buffer buffer;
+    buffer.data_.reset(static_cast<T*>(::operator new[](size * sizeof(T), kCacheLine)));
+    buffer.size_ = size;
+    return buffer;
+  }
+
   [[nodiscard]] T* data() { return data_.get(); }
   [[nodiscard]] const T* data() const { return data_.get(); }
   [[nodiscard]] size_t size() const { return size_; }

@@ -87,8 +87,8 @@ std::string model_rows(const model::ModelConfig& c) {
   out += row("context", cat(c.context_length, " tokens"));
   const size_t usual = std::min<size_t>(c.context_length, engine::kDefaultContext);
   for (const size_t context : {usual, c.context_length}) {
-    const uint64_t kv = engine::KvCache::bytes_needed(c, DType::F16, context);
-    out += row("memory", cat(human_bytes(kv), " of KV cache (f16) for a context of ", context));
+    const uint64_t kv = engine::KvCache::bytes_needed(c, DType::Q8_0, context);
+    out += row("memory", cat(human_bytes(kv), " of KV cache (q8_0) for a context of ", context));
     if (usual == c.context_length) break;
   }
   return out;

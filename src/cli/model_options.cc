@@ -32,7 +32,10 @@ void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags)
       "Prompt tokens computed together; changes speed and memory, never the answer")
       ->check(whole_number(1, engine::kMaxPromptChunk))
       ->capture_default_str();
-  add("--kv", options.kv, "TYPE", "Format of the KV cache: f16 or f32")->capture_default_str();
+  add("--kv", options.kv, "TYPE", "Format of the KV cache: q8_0, f16 or f32")
+      ->capture_default_str();
+  add("--cache-type-k", options.kv_keys, "TYPE", "The same, as llama.cpp calls it: of the keys");
+  add("--cache-type-v", options.kv_values, "TYPE", "And of the values, which must be equal");
   add("--isa", options.isa, "NAME",
       "Instruction set: reference, avx2 or avx512 (default: the best of this CPU)");
   command.add_flag("--exact", options.exact,
@@ -109,6 +112,24 @@ Result<const Kernels*> find_kernels(std::string_view name) {
   return fail(ErrorCode::bad_usage, "--isa is '", printable(name), "', this CPU has: ", names);
 }
 
+Result<DType> parse_kv_type(std::string_view flag, std::string_view name) {
+  const auto type = dtype_by_name(name);
+  if (type && KvFormat::supports(*type)) return *type;
+  return fail(ErrorCode::bad_usage, flag, " is '", printable(name),
+              "', it must be q8_0, f16 or f32");
+}
+
+// llama.cpp names the two sides apart, here they are of one type.
+Result<DType> kv_type(const ModelOptions& options) {
+  if (options.kv_keys.empty() && options.kv_values.empty())
+    return parse_kv_type("--kv", options.kv);
+  HEARTH_TRY(const DType keys, parse_kv_type("--cache-type-k", options.kv_keys));
+  HEARTH_TRY(const DType values, parse_kv_type("--cache-type-v", options.kv_values));
+  if (keys == values) return keys;
+  return fail(ErrorCode::bad_usage, "--cache-type-k is ", name_of(keys), " and --cache-type-v is ",
+              name_of(values), ": give the same type for both");
+}
+
 }  // namespace
 
 Result<engine::SessionOptions> session_options(const ModelOptions& options) {
@@ -116,12 +137,7 @@ Result<engine::SessionOptions> session_options(const ModelOptions& options) {
   session.context = options.context;
   session.threads = options.threads;
   session.prompt_chunk = options.prompt_chunk;
-  const auto kv = dtype_by_name(options.kv);
-  if (!kv || (*kv != DType::F16 && *kv != DType::F32)) {
-    return fail(ErrorCode::bad_usage, "--kv is '", printable(options.kv),
-                "', it must be f16 or f32");
-  }
-  session.kv_type = *kv;
+  HEARTH_TRY(session.kv_type, kv_type(options));
   if (options.exact) session.precision = model::Forward::Precision::exact;
   if (!options.isa.empty()) {
     HEARTH_TRY(session.kernels, find_kernels(options.isa));

@@ -16,7 +16,9 @@ struct ModelOptions {
   size_t context = 0;
   size_t threads = 0;
   size_t prompt_chunk = 256;
-  std::string kv = "f16";
+  std::string kv = "q8_0";
+  std::string kv_keys;    // empty: as kv
+  std::string kv_values;  // empty: as kv
   std::string isa;  // empty: the best of this CPU
   bool exact = false;
 };

@@ -7,15 +7,17 @@
 
 namespace hearth::engine {
 
-// Cannot wrap: kMaxLayers * 2 * kMaxWidth * kMaxContext * 4 bytes is below 2^57.
+// Cannot wrap: padding makes at most 16 values of each, and kMaxLayers * 16 * kMaxWidth *
+// kMaxContext * 2 * (4 + 4) bytes is 2^62.
 uint64_t KvCache::bytes_needed(const model::ModelConfig& config, DType type, size_t positions) {
-  return uint64_t{2} * config.n_layers * config.kv_width() * positions * traits(type).block_bytes;
+  const KvFormat format{type, config.head_dim, positions};
+  return format.head_bytes() * config.n_layers * config.n_kv_heads;
 }
 
 Result<KvCache> KvCache::create(const model::ModelConfig& config, DType type, size_t positions) {
-  if (type != DType::F32 && type != DType::F16) {
+  if (!KvFormat::supports(type)) {
     return fail(ErrorCode::unsupported, "a KV cache in ", name_of(type),
-                " is not supported: choose f16 or f32");
+                " is not supported: choose q8_0, f16 or f32");
   }
   const uint64_t bytes = bytes_needed(config, type, positions);
   const uint64_t total = os::memory_info().total;
@@ -26,16 +28,9 @@ Result<KvCache> KvCache::create(const model::ModelConfig& config, DType type, si
   }
   KvCache cache;
   HEARTH_TRY(cache.pages_, os::Pages::allocate(bytes));
-  model::KvView& view = cache.view_;
-  view.type = type;
-  view.capacity = positions;
-  view.position_stride = config.head_dim * traits(type).block_bytes;
-  view.head_stride = positions * view.position_stride;
-  const size_t half_layer = config.n_kv_heads * view.head_stride;
-  for (size_t i = 0; i < config.n_layers; ++i) {
-    std::byte* base = cache.pages_.data() + 2 * i * half_layer;
-    view.layers.push_back({base, base + half_layer});
-  }
+  cache.view_.format = {type, config.head_dim, positions};
+  cache.view_.n_kv_heads = config.n_kv_heads;
+  cache.view_.base = cache.pages_.data();
   return cache;
 }
 

@@ -1,5 +1,5 @@
-// The keys and values of one sequence, for every layer. Memory layout of a layer: keys, then
-// values, each [kv head][position][head_dim], so that one head's history is contiguous.
+// The keys and values of one sequence, for every layer. Within a layer and KV head they lie as
+// tensor/attention.h says, so that one head's history is contiguous.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace hearth::engine {
 
 class KvCache {
  public:
-  // `type` is F32 or F16. An error when the machine has no room for it.
+  // `type` is Q8_0, F16 or F32. An error when the machine has no room for it.
   [[nodiscard]] static Result<KvCache> create(const model::ModelConfig& config, DType type,
                                               size_t positions);
 

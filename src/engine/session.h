@@ -21,7 +21,7 @@ class Session {
   // One that shares a runtime; its context and KV type are the runtime's.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime);
 
-  [[nodiscard]] size_t context() const { return kv_.view().capacity; }
+  [[nodiscard]] size_t context() const { return kv_.view().format.capacity; }
   [[nodiscard]] size_t threads() const { return runtime_->pool().size(); }
   [[nodiscard]] uint64_t kv_bytes() const { return kv_.bytes(); }
   [[nodiscard]] const Kernels& kernels() const { return runtime_->kernels(); }

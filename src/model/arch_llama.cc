@@ -2,6 +2,7 @@
 // each block, grouped-query attention with RoPE on interleaved pairs, SwiGLU, optional biases, tied
 // or own output. Metadata keys: docs/formats/gguf.md.
 #include "model/registry.h"
+#include "tensor/attention.h"
 
 namespace hearth::model {
 namespace {
@@ -38,7 +39,7 @@ Result<void> read_heads(const gguf::Metadata& metadata, ModelConfig& config) {
     return fail(ErrorCode::unsupported, "keys of ", config.head_dim, " and values of ", value_dim,
                 " per head: hearth needs them equal in a llama model");
   }
-  if (config.head_dim == 0 || config.q_width() > kMaxWidth) {
+  if (config.head_dim == 0 || config.head_dim > kMaxHeadDim || config.q_width() > kMaxWidth) {
     return fail(ErrorCode::bad_file, "the metadata asks for ", config.n_heads, " heads of ",
                 config.head_dim, " values, which is out of range");
   }

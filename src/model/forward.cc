@@ -1,8 +1,6 @@
 #include "model/forward.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 
 #include "tensor/reference.h"
 
@@ -10,28 +8,6 @@ namespace hearth::model {
 namespace {
 
 size_t chunk_count(size_t rows, size_t per_chunk) { return (rows + per_chunk - 1) / per_chunk; }
-
-std::vector<double> rope_frequencies(const RopeConfig& rope) {
-  std::vector<double> frequencies(rope.dims / 2);
-  for (size_t i = 0; i < frequencies.size(); ++i) {
-    const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(rope.dims);
-    const double divisor = rope.divisors != nullptr ? static_cast<double>(rope.divisors[i]) : 1.0;
-    frequencies[i] = std::pow(rope.base, exponent) * rope.scale / divisor;
-  }
-  return frequencies;
-}
-
-// Turns the pairs (2i, 2i + 1) of a head by the angles whose cosines and sines are given.
-void rotate(float* head, const float* cos_sin, size_t dims) {
-  for (size_t i = 0; i < dims; i += 2) {
-    const float cosine = cos_sin[i];
-    const float sine = cos_sin[i + 1];
-    const float a = head[i];
-    const float b = head[i + 1];
-    head[i] = a * cosine - b * sine;
-    head[i + 1] = a * sine + b * cosine;
-  }
-}
 
 // Every form in which a prompt meets these weights.
 PackedForms packed_forms(const Weights& weights, const Kernels& kernels) {
@@ -56,14 +32,14 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       kernels_(kernels),
       pool_(pool),
       max_columns_(max_columns),
-      max_positions_(max_positions),
       precision_(precision),
-      places_(max_columns),
       gemm_scratch_(kernels.gemm_scratch(
           std::max({model.config.n_embd, model.config.q_width(), model.config.n_ff}))),
-      scratch_(model.config, max_columns, max_positions, pool.size(), gemm_scratch_,
+      scratch_(model.config, max_columns, pool.size() * gemm_scratch_,
                packed_forms(model.weights, kernels)),
-      frequencies_(rope_frequencies(model.config.rope)) {}
+      attention_(model.config, kernels, pool, max_columns, max_positions) {
+  ranges_.reserve(max_columns);
+}
 
 bool Forward::run(std::span<const Stretch> stretches, Path path, bool (*stop)()) {
   path_ = path;
@@ -78,15 +54,12 @@ bool Forward::run(std::span<const Stretch> stretches, Path path, bool (*stop)())
 
 void Forward::begin(std::span<const Stretch> stretches) {
   columns_ = 0;
+  ranges_.clear();
   for (const Stretch& stretch : stretches) {
-    for (size_t i = 0; i < stretch.tokens.size(); ++i) {
-      const size_t position = stretch.first_position + i;
-      places_[columns_] = {stretch.kv, position};
-      embed(columns_, stretch.tokens[i]);
-      fill_rope_row(columns_, position);
-      ++columns_;
-    }
+    ranges_.push_back({stretch.kv, columns_, stretch.tokens.size(), stretch.first_position});
+    for (const int32_t token : stretch.tokens) embed(columns_++, token);
   }
+  attention_.begin(ranges_);
 }
 
 void Forward::embed(size_t column, int32_t token) {
@@ -96,14 +69,6 @@ void Forward::embed(size_t column, int32_t token) {
                         scratch_.residual.data() + column * table.columns);
 }
 
-void Forward::fill_rope_row(size_t column, size_t position) {
-  float* out = scratch_.rope.data() + column * model_.config.rope.dims;
-  for (const double frequency : frequencies_) {
-    *out++ = static_cast<float>(std::cos(static_cast<double>(position) * frequency));
-    *out++ = static_cast<float>(std::sin(static_cast<double>(position) * frequency));
-  }
-}
-
 void Forward::attention_block(const LayerWeights& weights, size_t layer) {
   const ModelConfig& config = model_.config;
   const Activations x = prepare(scratch_.residual.data(), config.n_embd, columns_,
@@ -111,62 +76,11 @@ void Forward::attention_block(const LayerWeights& weights, size_t layer) {
   const Linear* const linears[] = {&weights.q, &weights.k, &weights.v};
   float* const outputs[] = {scratch_.query.data(), scratch_.key.data(), scratch_.value.data()};
   project(linears, outputs, x);
-  pool_.run(columns_, [&](size_t c, size_t) { store_column(c, layer); });
-  attend(layer);
+  attention_.run(layer, scratch_.query.data(), scratch_.key.data(), scratch_.value.data(),
+                 scratch_.mixed.data());
   const Activations mixed =
       prepare(scratch_.mixed.data(), config.q_width(), columns_, nullptr, {&weights.attn_output});
   project_onto_residual(weights.attn_output, mixed);
-}
-
-void Forward::store_column(size_t column, size_t layer) {
-  const ModelConfig& config = model_.config;
-  const KvView& kv = *places_[column].kv;
-  const KvLayer& cache = kv.layers[layer];
-  const float* cos_sin = scratch_.rope.data() + column * config.rope.dims;
-  float* query = scratch_.query.data() + column * config.q_width();
-  for (size_t h = 0; h < config.n_heads; ++h)
-    rotate(query + h * config.head_dim, cos_sin, config.rope.dims);
-  const auto store = [&](const float* head, std::byte* to) {
-    if (kv.type == DType::F32) {
-      std::memcpy(to, head, config.head_dim * sizeof(float));
-    } else {
-      kernels_.to_f16(head, config.head_dim, reinterpret_cast<uint16_t*>(to));
-    }
-  };
-  for (size_t h = 0; h < config.n_kv_heads; ++h) {
-    float* key = scratch_.key.data() + column * config.kv_width() + h * config.head_dim;
-    const float* value = scratch_.value.data() + column * config.kv_width() + h * config.head_dim;
-    rotate(key, cos_sin, config.rope.dims);
-    const size_t at = h * kv.head_stride + places_[column].position * kv.position_stride;
-    store(key, cache.keys + at);
-    store(value, cache.values + at);
-  }
-}
-
-void Forward::attend(size_t layer) {
-  const ModelConfig& config = model_.config;
-  const size_t heads_per_kv = config.n_heads / config.n_kv_heads;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
-  pool_.run(columns_ * config.n_heads, [&](size_t item, size_t thread) {
-    const size_t column = item / config.n_heads;
-    const size_t head = item % config.n_heads;
-    const size_t at = column * config.q_width() + head * config.head_dim;
-    const KvView& kv = *places_[column].kv;
-    const KvLayer& cache = kv.layers[layer];
-    AttentionArgs args;
-    args.query = scratch_.query.data() + at;
-    args.keys = cache.keys + head / heads_per_kv * kv.head_stride;
-    args.values = cache.values + head / heads_per_kv * kv.head_stride;
-    args.key_stride = kv.position_stride;
-    args.value_stride = kv.position_stride;
-    args.kv_type = kv.type;
-    args.n_positions = places_[column].position + 1;
-    args.head_dim = config.head_dim;
-    args.scale = scale;
-    args.scores = scratch_.scores.data() + thread * max_positions_;
-    args.out = scratch_.mixed.data() + at;
-    kernels_.attention(args);
-  });
 }
 
 void Forward::ffn_block(const LayerWeights& weights) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "model/attention.h"
 #include "model/kv_view.h"
 #include "model/registry.h"
 #include "model/scratch.h"
@@ -48,8 +49,8 @@ class Forward {
 
   // Computes the tokens of all stretches and puts their keys and values into the caches. The caller
   // has checked: ids in [0, n_vocab), 1 to max_columns tokens in all, each stretch of another
-  // sequence, and first_position + tokens.size() <= kv->capacity <= max_positions. `stop` is asked
-  // before each layer; false when it ended the run, whose results are then worthless.
+  // sequence, and first_position + tokens.size() <= kv->format.capacity <= max_positions. `stop` is
+  // asked before each layer; false when it ended the run, whose results are then worthless.
   [[nodiscard]] bool run(std::span<const Stretch> stretches, Path path, bool (*stop)());
 
   // Logits of `count` tokens of the last run, from its token `first` on, counted over the
@@ -57,18 +58,9 @@ class Forward {
   void logits(size_t first, size_t count, float* out);
 
  private:
-  // Where the token of a column stands.
-  struct Place {
-    const KvView* kv;
-    size_t position;
-  };
-
   void begin(std::span<const Stretch> stretches);
   void embed(size_t column, int32_t token);
-  void fill_rope_row(size_t column, size_t position);
   void attention_block(const LayerWeights& weights, size_t layer);
-  void store_column(size_t column, size_t layer);
-  void attend(size_t layer);
   void ffn_block(const LayerWeights& weights);
 
   // Readies inputs[c] (or their norm) in every form that the linears want.
@@ -88,14 +80,13 @@ class Forward {
   const Kernels& kernels_;
   ThreadPool& pool_;
   size_t max_columns_;
-  size_t max_positions_;
   Precision precision_;
   size_t columns_ = 0;  // of the run under way
   Path path_ = Path::prompt;
-  std::vector<Place> places_;  // [max_columns]
-  size_t gemm_scratch_;        // bytes for each thread
+  std::vector<ColumnRange> ranges_;
+  size_t gemm_scratch_;  // bytes for each thread
   Scratch scratch_;
-  std::vector<double> frequencies_;  // [rope dims / 2], radians from one position to the next
+  Attention attention_;
 };
 
 }  // namespace hearth::model

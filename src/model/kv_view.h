@@ -1,26 +1,21 @@
-// How the model sees a KV cache that the engine owns: plain pointers and strides.
+// How the model sees a KV cache that the engine owns.
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
-#include "tensor/dtype.h"
+#include "tensor/attention.h"
 
 namespace hearth::model {
 
-// Keys and values of one layer. Position p of KV head h begins at base + h * head_stride + p *
-// position_stride; head_dim elements of `type`.
-struct KvLayer {
-  std::byte* keys = nullptr;
-  std::byte* values = nullptr;
-};
-
+// One KV head after another, those of the first layer first.
 struct KvView {
-  DType type = DType::F16;     // F32 or F16
-  size_t head_stride = 0;      // bytes
-  size_t position_stride = 0;  // bytes
-  size_t capacity = 0;         // positions
-  std::vector<KvLayer> layers;
+  KvFormat format;
+  size_t n_kv_heads = 0;
+  std::byte* base = nullptr;
+
+  [[nodiscard]] KvHead head(size_t layer, size_t index) const {
+    return format.head_at(base + (layer * n_kv_heads + index) * format.head_bytes());
+  }
 };
 
 }  // namespace hearth::model

@@ -20,14 +20,13 @@ size_t packed_values(const ModelConfig& config, size_t columns) {
 
 size_t Scratch::bytes_per_column(const ModelConfig& config) {
   const size_t floats = 2 * config.n_embd + 2 * config.q_width() + 2 * config.kv_width() +
-                        config.n_ff + std::max(config.n_embd, config.n_ff) + config.rope.dims;
+                        config.n_ff + std::max(config.n_embd, config.n_ff);
   const size_t plain = widest_input(config) + widest_input(config) / 32 * sizeof(float);
   const size_t packed = widest_input(config) * sizeof(float);  // as floats, the widest form
   return floats * sizeof(float) + plain + packed;
 }
 
-Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads,
-                 size_t gemm_bytes, PackedForms forms)
+Scratch::Scratch(const ModelConfig& config, size_t columns, size_t gemm_bytes, PackedForms forms)
     : residual(columns * config.n_embd),
       normed(columns * config.n_embd),
       query(columns * config.q_width()),
@@ -42,9 +41,7 @@ Scratch::Scratch(const ModelConfig& config, size_t columns, size_t positions, si
       packed_scales(packed_quants.size() / 8),
       packed_floats(forms.floats ? packed_values(config, columns) : 0),
       packed_halves(forms.halves ? packed_values(config, columns) / 2 : 0),
-      gemm(threads * gemm_bytes),
-      rope(columns * config.rope.dims),
-      scores(threads * positions) {
+      gemm(gemm_bytes) {
   if (!forms.quants) return;
   float* blocks = packed_scales.data();
   const size_t count = packed_quants.size() / 32;

@@ -17,11 +17,10 @@ struct PackedForms {
 };
 
 struct Scratch {
-  // Bytes that grow with each column; what the scores take comes on top.
+  // Bytes that grow with each column.
   [[nodiscard]] static size_t bytes_per_column(const ModelConfig& config);
 
-  Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads,
-          size_t gemm_bytes, PackedForms forms);
+  Scratch(const ModelConfig& config, size_t columns, size_t gemm_bytes, PackedForms forms);
 
   Buffer<float> residual;  // [columns][n_embd]
   Buffer<float> normed;    // [columns][n_embd]
@@ -40,9 +39,7 @@ struct Scratch {
   PackedTile packed;            // tiles in packed_quants and packed_scales
   Buffer<float> packed_floats;  // [tiles][widest input][8]
   Buffer<float> packed_halves;  // [tiles][widest input / 2][8]
-  Buffer<std::byte> gemm;       // [threads][gemm_bytes]
-  Buffer<float> rope;           // [columns][rope dims / 2][2]: cosine, sine
-  Buffer<float> scores;         // [threads][positions]
+  Buffer<std::byte> gemm;       // for every thread
 };
 
 }  // namespace hearth::model

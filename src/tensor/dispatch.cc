@@ -17,8 +17,10 @@ Kernels make_reference_kernels() {
   kernels.rms_norm = reference::rms_norm;
   kernels.silu_mul = reference::silu_mul;
   kernels.add = reference::add;
-  kernels.attention = reference::attention;
-  kernels.to_f16 = reference::to_f16;
+  kernels.rope = reference::rope;
+  kernels.store_kv = reference::store_kv;
+  kernels.attend = reference::attend;
+  kernels.finish_attention = reference::finish_attention;
   return kernels;
 }
 

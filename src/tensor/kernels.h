@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tensor/attention.h"
 #include "tensor/dtype.h"
 
 namespace hearth {
@@ -75,21 +76,6 @@ struct DotArgs {
   size_t out_stride = 0;
 };
 
-// One query head over the positions that it sees: out = softmax(scale * q k^T) v.
-struct AttentionArgs {
-  const float* query = nullptr;     // [head_dim]
-  const std::byte* keys = nullptr;  // position p at keys + p * key_stride, [head_dim] of kv_type
-  const std::byte* values = nullptr;
-  size_t key_stride = 0;       // bytes
-  size_t value_stride = 0;     // bytes
-  DType kv_type = DType::F32;  // F32 or F16
-  size_t n_positions = 0;
-  size_t head_dim = 0;
-  float scale = 1.0f;
-  float* scores = nullptr;  // scratch, [n_positions]
-  float* out = nullptr;     // [head_dim]
-};
-
 enum class IsaLevel { reference, avx2, avx512 };
 
 struct Kernels {
@@ -117,9 +103,18 @@ struct Kernels {
   void (*silu_mul)(float* gate, const float* up, size_t n) = nullptr;
   // x += y.
   void (*add)(float* x, const float* y, size_t n) = nullptr;
-  void (*attention)(const AttentionArgs& args) = nullptr;
-  // Converts n floats to F16 bits, round to nearest even.
-  void (*to_f16)(const float* values, size_t n, uint16_t* out) = nullptr;
+  // Turns the pairs (2i, 2i + 1) of a head by the angles whose cosines and sines are given:
+  // cos_sin[dims]. `dims` is even.
+  void (*rope)(float* head, const float* cos_sin, size_t dims) = nullptr;
+  // Puts the key and the value [head_dim] of a position into the cache.
+  void (*store_kv)(const KvFormat& format, const KvHead& kv, size_t position, const float* key,
+                   const float* value) = nullptr;
+  // What the rows gather from the chunks; those of which a row sees nothing leave its state empty.
+  void (*attend)(const AttentionArgs& args) = nullptr;
+  // out[head_dim] = what `count` states of one row, of consecutive ranges of chunks, say together.
+  // The states lie `stride` floats apart and are used up.
+  void (*finish_attention)(float* states, size_t stride, size_t count, size_t head_dim,
+                           float* out) = nullptr;
 };
 
 // The levels that this machine can run, slowest first; the reference is always there.

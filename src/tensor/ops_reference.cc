@@ -24,12 +24,6 @@ std::vector<float> column_values(DType type, const Activations& x) {
   return values;
 }
 
-float kv_at(const std::byte* row, DType type, size_t i) {
-  float value = 0;
-  dequantize(type, row + i * traits(type).block_bytes, 1, &value);
-  return value;
-}
-
 }  // namespace
 
 void dot(DType type, const DotArgs& args) {
@@ -112,34 +106,6 @@ void silu_mul(float* gate, const float* up, size_t n) {
 
 void add(float* x, const float* y, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] += y[i];
-}
-
-void attention(const AttentionArgs& args) {
-  float largest = -INFINITY;
-  for (size_t p = 0; p < args.n_positions; ++p) {
-    const std::byte* key = args.keys + p * args.key_stride;
-    double sum = 0;
-    for (size_t i = 0; i < args.head_dim; ++i) {
-      sum += static_cast<double>(args.query[i]) * static_cast<double>(kv_at(key, args.kv_type, i));
-    }
-    args.scores[p] = static_cast<float>(sum) * args.scale;
-    largest = std::max(largest, args.scores[p]);
-  }
-  double total = 0;
-  std::vector<double> mixed(args.head_dim, 0.0);
-  for (size_t p = 0; p < args.n_positions; ++p) {
-    const double weight = std::exp(static_cast<double>(args.scores[p] - largest));
-    const std::byte* value = args.values + p * args.value_stride;
-    total += weight;
-    for (size_t i = 0; i < args.head_dim; ++i) {
-      mixed[i] += weight * static_cast<double>(kv_at(value, args.kv_type, i));
-    }
-  }
-  for (size_t i = 0; i < args.head_dim; ++i) args.out[i] = static_cast<float>(mixed[i] / total);
-}
-
-void to_f16(const float* values, size_t n, uint16_t* out) {
-  for (size_t i = 0; i < n; ++i) out[i] = f32_to_f16(values[i]);
 }
 
 }  // namespace hearth::reference

@@ -2,11 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "base/rng.h"
-#include "tensor/float16.h"
 #include "tensor/kernels.h"
 #include "tensor/reference.h"
 
@@ -63,12 +61,6 @@ TEST_P(VectorOpsTest, WhatIsNoNumberStaysNone) {
   const std::vector<float> up(9, 1.0f);
   kernels().silu_mul(gate.data(), up.data(), gate.size());
   for (const float value : gate) EXPECT_TRUE(std::isnan(value));
-  const std::vector<float> query(8, NAN), kv(16, 1.0f);
-  std::vector<float> scores(1), out(8);
-  const auto* base = reinterpret_cast<const std::byte*>(kv.data());
-  kernels().attention(
-      {query.data(), base, base + 32, 64, 64, DType::F32, 1, 8, 1.0f, scores.data(), out.data()});
-  for (const float value : out) EXPECT_TRUE(std::isnan(value));
 }
 
 // Half a step of a block's scale is the most that a value may move.
@@ -113,47 +105,13 @@ TEST_P(VectorOpsTest, SiluMulOverTheWholeRange) {
   }
 }
 
-TEST_P(VectorOpsTest, AddAndToF16AreExact) {
+TEST_P(VectorOpsTest, AddIsExact) {
   for (const size_t n : kLengths) {
     std::vector<float> got = random_values(n, 1e5, n), want = got;
     const std::vector<float> y = random_values(n, 1e5, n + 9);
     kernels().add(got.data(), y.data(), n);
     reference::add(want.data(), y.data(), n);
     ASSERT_EQ(got, want);
-    std::vector<uint16_t> got_halves(n + 1, 7), want_halves(n + 1, 7);
-    kernels().to_f16(got.data(), n, got_halves.data());
-    reference::to_f16(want.data(), n, want_halves.data());
-    ASSERT_EQ(got_halves, want_halves) << "and nothing behind the end";
-  }
-}
-
-TEST_P(VectorOpsTest, Attention) {
-  for (const DType type : {DType::F32, DType::F16}) {
-    for (const size_t dim : {size_t{8}, size_t{20}, size_t{64}, size_t{128}}) {
-      for (const size_t positions : {size_t{1}, size_t{2}, size_t{17}, size_t{300}}) {
-        const std::vector<float> query = random_values(dim, 4, dim);
-        const std::vector<float> kv = random_values(2 * dim * positions, 4, positions);
-        std::vector<uint16_t> halves(kv.size());
-        for (size_t i = 0; i < kv.size(); ++i) halves[i] = f32_to_f16(kv[i]);
-        const size_t size = traits(type).block_bytes;
-        const auto* base = type == DType::F32 ? reinterpret_cast<const std::byte*>(kv.data())
-                                              : reinterpret_cast<const std::byte*>(halves.data());
-        std::vector<float> got(dim), want(dim), scores(positions);
-        AttentionArgs args{query.data(),   base,          base + dim * size, 2 * dim * size,
-                           2 * dim * size, type,          positions,         dim,
-                           0.3f,           scores.data(), got.data()};
-        kernels().attention(args);
-        args.out = want.data();
-        reference::attention(args);
-        // A score's error, gamma(dim) * sum |q k| * scale (|q k| <= 4), moves its weight by as
-        // much; the sum of weighted values (|v| <= 2) adds gamma(positions) and a few roundings of
-        // exp and division.
-        const double d = static_cast<double>(dim), p = static_cast<double>(positions);
-        const double bound = 2 * 2 * (d + 4) * kUnit * 4 * d * 0.3 + 2 * (p + 16) * kUnit;
-        for (size_t i = 0; i < dim; ++i)
-          ASSERT_LE(gap(got[i], want[i]), bound) << dim << " x " << positions;
-      }
-    }
   }
 }
 

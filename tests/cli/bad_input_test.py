@@ -88,8 +88,11 @@ VALUES = (
     Wrong("-b 0", ("-b", "0", "1 to 4096")),
     Wrong("-b -1", ("-b", "-1", "1 to 4096")),
     Wrong("-b 999999", ("-b", "999999", "1 to 4096")),
-    Wrong("--kv q9", ("--kv", "q9", "f16", "f32")),
-    Wrong("--kv q8_0", ("--kv", "q8_0", "f16", "f32")),
+    Wrong("--kv q9", ("--kv", "q9", "q8_0", "f16", "f32")),
+    Wrong("--kv q4_0", ("--kv", "q4_0", "q8_0", "f16", "f32")),
+    Wrong("--cache-type-k q4_0 --cache-type-v q8_0", ("--cache-type-k", "q4_0", "q8_0")),
+    Wrong("--cache-type-k f16", ("--cache-type-v", "q8_0", "f16", "f32")),
+    Wrong("--cache-type-k f16 --cache-type-v f32", ("same type", "F16", "F32")),
     Wrong("--isa nope", ("--isa", "nope", "reference")),
 )
 
@@ -164,6 +167,7 @@ class Usage(hearth.Case):
         for flags in ("--temp 0", "--temp 100", "--top-k 0", "--top-p 0", "--top-p 1", "--min-p 1",
                       "--repeat-last-n -1 --repeat-penalty 1.1", "--repeat-last-n 0", "-n 0",
                       "-n -1", "-t 0", "-t 512", "-c 0", "-c 512", "-b 1", "-b 4096", "--kv F16",
+                      "--cache-type-k q8_0 --cache-type-v q8_0",
                       "--presence-penalty -100", f"--seed {2 ** 64 - 1}"):
             with self.subTest(flags):
                 length = [] if flags.startswith("-n") else ["-n", "3"]

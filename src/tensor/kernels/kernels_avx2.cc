@@ -389,6 +389,7 @@ Kernels make_avx2_kernels() {
   kernels.gemm = gemm_any<Avx2, Format, Isa256>;
   fill_packing<Isa256>(kernels);
   fill_vector_ops<Avx2>(kernels);
+  fill_attention_avx2(kernels);
   return kernels;
 }
 

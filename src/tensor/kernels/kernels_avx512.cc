@@ -313,6 +313,7 @@ Kernels make_avx512_kernels() {
   fill_packing<Isa512>(kernels);
   if (__builtin_cpu_supports("avx512bf16")) use_avx512_bf16(kernels);
   fill_vector_ops<Avx512>(kernels);
+  fill_attention_avx512(kernels);
   return kernels;
 }
 

@@ -13,5 +13,8 @@ void gemm_avx512(DType type, const DotArgs& args, std::byte* scratch);
 
 // Lets prompts meet weights in F16 and BF16 by pairs of BF16. Needs AVX-512 BF16.
 void use_avx512_bf16(Kernels& kernels);
+// The attention part of a table, compiled apart.
+void fill_attention_avx2(Kernels& kernels);
+void fill_attention_avx512(Kernels& kernels);
 
 }  // namespace hearth

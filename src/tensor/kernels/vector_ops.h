@@ -196,50 +196,13 @@ void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
   }
 }
 
-template <class S, Storage storage>
-void attend(const AttentionArgs& args) {
-  using Element = Stored<storage>;
-  float largest = -__builtin_inff();
-  for (size_t p = 0; p < args.n_positions; ++p) {
-    const auto* key = reinterpret_cast<const Element*>(args.keys + p * args.key_stride);
-    dot_columns<S, storage, 1>(key, args.query, args.head_dim, args.scores + p, 0);
-    args.scores[p] *= args.scale;
-    largest = args.scores[p] > largest ? args.scores[p] : largest;
-  }
-  auto totals = S::zero();
-  for_vectors<S>(args.n_positions, [&](size_t i, size_t count) {
-    const auto weights = exp<S>(S::sub(load_count<S>(args.scores + i, count), S::set(largest)));
-    store_count<S>(args.scores + i, weights, count);
-    totals = S::add(totals, load_count<S>(args.scores + i, count));
-  });
-  const auto inverse = S::set(1.0f / S::sum(totals));
-  for_vectors<S>(args.head_dim, [&](size_t i, size_t count) {
-    auto mixed = S::zero();
-    for (size_t p = 0; p < args.n_positions; ++p) {
-      const auto* value = reinterpret_cast<const Element*>(args.values + p * args.value_stride) + i;
-      const auto v =
-          count == S::kLanes ? load<S, storage>(value) : load_tail<S, storage>(value, count);
-      mixed = S::fma(S::set(args.scores[p]), v, mixed);
-    }
-    store_count<S>(args.out + i, S::mul(mixed, inverse), count);
-  });
-}
-
-template <class S>
-void attention(const AttentionArgs& args) {
-  if (args.kv_type == DType::F32) return attend<S, Storage::f32>(args);
-  attend<S, Storage::f16>(args);
-}
-
-// Everything in the table but the dots of quantized weights.
+// Everything in the table but attention and the dots of quantized weights.
 template <class S>
 void fill_vector_ops(Kernels& kernels) {
   kernels.quantize = quantize<S>;
   kernels.rms_norm = rms_norm<S>;
   kernels.silu_mul = silu_mul<S>;
   kernels.add = add<S>;
-  kernels.attention = attention<S>;
-  kernels.to_f16 = to_f16<S>;
 }
 
 }  // namespace
