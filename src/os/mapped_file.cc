@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include "os/file.h"
@@ -48,6 +49,18 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+bool bring_in(Bytes part) {
+  constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, which older headers do not name
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t lead = reinterpret_cast<uintptr_t>(part.data()) % page;
+  void* first = const_cast<std::byte*>(part.data()) - lead;
+  int result = 0;
+  do {
+    result = ::madvise(first, part.size() + lead, kPopulateRead);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
 }
 
 }  // namespace hearth::os

@@ -27,4 +27,9 @@ class MappedFile {
   Bytes bytes_;
 };
 
+// Reads what is missing of a part of a mapped file and maps all of it, without a fault for each
+// page. False when the system cannot: Linux before 5.14, a disk that fails, a file that became
+// shorter.
+[[nodiscard]] bool bring_in(Bytes part);
+
 }  // namespace hearth::os
