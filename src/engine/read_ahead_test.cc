@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "engine/measure.h"
+#include "engine/work.h"
 #include "engine/test_model.h"
 
 namespace hearth::engine {

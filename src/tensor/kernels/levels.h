@@ -8,4 +8,11 @@ namespace hearth {
 Kernels make_avx2_kernels();    // needs AVX2, FMA, F16C
 Kernels make_avx512_kernels();  // needs AVX-512 F, BW, DQ, VL, VNNI
 
+// tensor/peak.h: each returns the multiply-adds that it did.
+uint64_t multiply_add_int8_avx2(uint64_t rounds);
+uint64_t multiply_add_f32_avx2(uint64_t rounds);
+uint64_t multiply_add_int8_avx512(uint64_t rounds);
+uint64_t multiply_add_f32_avx512(uint64_t rounds);
+uint64_t multiply_add_bf16_avx512(uint64_t rounds);  // needs AVX-512 BF16 too
+
 }  // namespace hearth
