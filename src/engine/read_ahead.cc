@@ -44,10 +44,17 @@ void ReadAhead::start(const model::Model& model) {
   uint64_t bytes = 0;
   for (const Bytes piece : pieces) bytes += piece.size();
   if (bytes > os::memory_info().available) return;
+  const model::Matrix& table = model.weights.token_embedding;
+  const Bytes embedding(table.data, table.rows * table.row_bytes);
+  // A prompt first touches rows here and there of the embedding. Each would bring megabytes of
+  // neighbours along, and the first layer would wait for them.
+  os::expect_scattered(embedding, true);
   // Pages that are there already are mapped, which is cheaper than to ask about them first and
   // saves whoever computes a fault for each.
-  const auto read = [this, pieces = std::move(pieces)] {
+  const auto read = [this, embedding, pieces = std::move(pieces)] {
     for (const Bytes piece : pieces) {
+      // Tied: now it is the output matrix.
+      if (piece.data() == embedding.data()) os::expect_scattered(embedding, false);
       if (stop_.load(std::memory_order_relaxed) || !os::bring_in(piece)) return;
     }
   };
