@@ -1,5 +1,6 @@
 #include "cli/bench_report.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"

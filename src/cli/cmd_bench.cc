@@ -1,4 +1,6 @@
 // hearth bench: how fast this machine runs a model, beside what it could do at most.
+#include <algorithm>
+
 #include "cli/bench_report.h"
 #include "cli/command.h"
 #include "cli/flags.h"

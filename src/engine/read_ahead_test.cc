@@ -6,8 +6,8 @@
 
 #include <algorithm>
 
-#include "engine/work.h"
 #include "engine/test_model.h"
+#include "engine/work.h"
 
 namespace hearth::engine {
 namespace {
