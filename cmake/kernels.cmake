@@ -1,4 +1,4 @@
-# Each file of src/tensor/kernels is compiled for its own instruction set; the rest of the program
+# Each file of src/tensor/kernels is compiled for the instruction set in its name; the rest of the program
 # stays portable and asks the CPU at start.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(kernels ${CMAKE_CURRENT_SOURCE_DIR}/tensor/kernels)
@@ -12,12 +12,10 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   endif()
   set(avx2 -O3 -march=x86-64-v3 -mtune=znver3 ${quiet})
   set(avx512 -O3 -march=x86-64-v4 -mavx512vnni -mtune=${tune} -mprefer-vector-width=512 ${quiet})
-  foreach(file kernels attention)
-    target_sources(hearth_tensor PRIVATE ${kernels}/${file}_avx2.cc ${kernels}/${file}_avx512.cc)
-    set_source_files_properties(${kernels}/${file}_avx2.cc PROPERTIES COMPILE_OPTIONS "${avx2}")
-    set_source_files_properties(${kernels}/${file}_avx512.cc PROPERTIES COMPILE_OPTIONS "${avx512}")
+  set(avx512bf16 ${avx512} -mavx512bf16)
+  foreach(level avx2 avx512 avx512bf16)
+    file(GLOB sources CONFIGURE_DEPENDS ${kernels}/*_${level}.cc)
+    target_sources(hearth_tensor PRIVATE ${sources})
+    set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${${level}}")
   endforeach()
-  target_sources(hearth_tensor PRIVATE ${kernels}/kernels_avx512bf16.cc)
-  set_source_files_properties(${kernels}/kernels_avx512bf16.cc
-                              PROPERTIES COMPILE_OPTIONS "${avx512};-mavx512bf16")
 endif()

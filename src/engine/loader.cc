@@ -41,6 +41,7 @@ Result<std::unique_ptr<const LoadedModel>> LoadedModel::load(const std::string& 
   Result<model::Model> bound = model::bind(loaded->file_.gguf);
   if (!bound) return fail_with_context(printable(path, 400), bound.error());
   loaded->model_ = *std::move(bound);
+  loaded->read_ahead_.start(loaded->model_);
   Result<text::Tokenizer> tokenizer = text::Tokenizer::create(loaded->file_.gguf.metadata);
   if (!tokenizer) {
     loaded->tokenizer_error_ = tokenizer.error();

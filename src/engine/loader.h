@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/read_ahead.h"
 #include "gguf/reader.h"
 #include "model/registry.h"
 #include "os/mapped_file.h"
@@ -25,7 +26,8 @@ struct ModelFile {
 // Errors begin with the path.
 [[nodiscard]] Result<ModelFile> open_model_file(const std::string& path);
 
-// A model ready to run. Immutable: any number of sessions may share it.
+// A model ready to run. Immutable: any number of sessions may share it. Its weights are on their
+// way into memory from the moment they are found in the file.
 class LoadedModel {
  public:
   [[nodiscard]] static Result<std::unique_ptr<const LoadedModel>> load(const std::string& path);
@@ -50,6 +52,7 @@ class LoadedModel {
   std::optional<text::Tokenizer> tokenizer_;
   Error tokenizer_error_;
   std::vector<std::string> warnings_;
+  ReadAhead read_ahead_;  // last, so that it stops before the file is unmapped
 };
 
 }  // namespace hearth::engine

@@ -1,7 +1,7 @@
 #include "engine/measure.h"
 
 #include <algorithm>
-#include <atomic>
+#include <vector>
 
 #include "base/rng.h"
 #include "os/system.h"
@@ -9,77 +9,60 @@
 namespace hearth::engine {
 namespace {
 
-std::vector<text::Token> random_tokens(size_t count, size_t n_vocab) {
-  Rng rng(7);
+std::vector<text::Token> random_tokens(size_t count, size_t n_vocab, uint64_t seed = 7) {
+  Rng rng(seed);
   std::vector<text::Token> tokens(count);
   for (text::Token& token : tokens) token = static_cast<text::Token>(rng.below(n_vocab));
   return tokens;
 }
 
-uint64_t bytes_of(const model::Matrix& matrix) { return uint64_t{matrix.rows} * matrix.row_bytes; }
-
-// The sum of 64-bit words, so that the compiler can neither skip the reads nor wait on them one by
-// one.
-uint64_t sum_words(Bytes bytes) {
-  uint64_t sums[8] = {};
-  for (size_t i = 0; i + 64 <= bytes.size(); i += 64) {
-    for (size_t k = 0; k < 8; ++k) sums[k] += load_unaligned<uint64_t>(bytes.data() + i + 8 * k);
-  }
-  uint64_t total = 0;
-  for (const uint64_t sum : sums) total += sum;
-  return total;
+double rate(size_t tokens, double start) {
+  return static_cast<double>(tokens) / (os::monotonic_seconds() - start);
 }
 
 }  // namespace
 
-Result<double> measure_prefill(Session& session, size_t tokens) {
-  session.rewind(0);
-  const auto prompt = random_tokens(tokens, session.model().config().n_vocab);
+Result<void> fill_to_depth(Session& session, size_t depth) {
+  const auto stream = random_tokens(depth, session.model().config().n_vocab);
+  const std::span<const text::Token> held = session.tokens();
+  const auto differ = std::mismatch(stream.begin(), stream.end(), held.begin(), held.end()).first;
+  const auto same = static_cast<size_t>(differ - stream.begin());
+  session.rewind(same);
+  return session.advance(std::span(stream).subspan(same));
+}
+
+Result<double> measure_prefill(Session& session, size_t tokens, size_t depth) {
+  HEARTH_CHECK(fill_to_depth(session, depth));
+  const auto stream = random_tokens(depth + tokens, session.model().config().n_vocab);
   const double start = os::monotonic_seconds();
-  HEARTH_CHECK(session.advance(prompt));
+  HEARTH_CHECK(session.advance(std::span(stream).subspan(depth)));
   (void)session.logits();
-  return static_cast<double>(tokens) / (os::monotonic_seconds() - start);
+  return rate(tokens, start);
 }
 
 Result<double> measure_decode(Session& session, size_t tokens, size_t depth) {
+  HEARTH_CHECK(fill_to_depth(session, depth));
   const auto stream = random_tokens(depth + tokens, session.model().config().n_vocab);
-  session.rewind(0);
-  HEARTH_CHECK(session.advance(std::span(stream).first(depth)));
   const double start = os::monotonic_seconds();
   for (size_t i = 0; i < tokens; ++i) {
     HEARTH_CHECK(session.decode(std::span(stream).subspan(depth + i, 1)));
   }
-  return static_cast<double>(tokens) / (os::monotonic_seconds() - start);
+  return rate(tokens, start);
 }
 
-double measure_read_bandwidth(ThreadPool& pool, Bytes memory) {
-  constexpr size_t kPiece = 1 << 20;
-  const size_t pieces = memory.size() / kPiece;
-  std::atomic<uint64_t> total{0};
+Result<double> measure_batched_decode(std::span<Session* const> sessions, size_t tokens) {
+  const size_t n_vocab = sessions.front()->model().config().n_vocab;
+  const auto stream = random_tokens(sessions.size() * tokens, n_vocab, 9);
+  std::vector<size_t> held;
+  for (const Session* session : sessions) held.push_back(session->tokens().size());
   const double start = os::monotonic_seconds();
-  pool.run(pieces, [&](size_t piece, size_t) {
-    total.fetch_add(sum_words(memory.subspan(piece * kPiece, kPiece)), std::memory_order_relaxed);
-  });
-  const double seconds = os::monotonic_seconds() - start;
-  return seconds > 0 ? static_cast<double>(pieces * kPiece) / seconds : 0;
-}
-
-uint64_t bytes_per_token(const model::Model& model) {
-  uint64_t bytes = bytes_of(model.weights.output.weight) + model.weights.token_embedding.row_bytes;
-  for (const model::LayerWeights& layer : model.weights.layers) {
-    for (const model::Linear* linear :
-         {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
-      bytes += bytes_of(linear->weight);
-    }
+  for (size_t i = 0; i < tokens; ++i) {
+    const auto step = std::span(stream).subspan(i * sessions.size(), sessions.size());
+    HEARTH_CHECK(Session::decode_together(sessions, step));
   }
-  return bytes;
-}
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+  const double measured = rate(sessions.size() * tokens, start);
+  for (size_t i = 0; i < sessions.size(); ++i) sessions[i]->rewind(held[i]);
+  return measured;
 }
 
 }  // namespace hearth::engine

@@ -1,30 +1,31 @@
-// Measuring: how fast a session reads prompts and writes answers, and how fast this machine could.
+// Measuring how fast sessions read prompts and write answers. (limits.h: how fast this machine
+// could.)
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <vector>
+#include <span>
 
 #include "base/result.h"
-#include "base/thread_pool.h"
 #include "engine/session.h"
 
 namespace hearth::engine {
 
-// Tokens/s of prompts of `tokens` random tokens into an empty session.
-[[nodiscard]] Result<double> measure_prefill(Session& session, size_t tokens);
+// Fills a session with `depth` random tokens, always the same; those that it holds already, from an
+// earlier measurement, are kept.
+[[nodiscard]] Result<void> fill_to_depth(Session& session, size_t depth);
+
+// Tokens/s of a prompt of `tokens` random tokens behind `depth` others, with the logits of the
+// last.
+[[nodiscard]] Result<double> measure_prefill(Session& session, size_t tokens, size_t depth);
 
 // Tokens/s of `tokens` random tokens, one after another, with the logits of each, behind `depth`
 // tokens.
 [[nodiscard]] Result<double> measure_decode(Session& session, size_t tokens, size_t depth);
 
-// Bytes/s at which all threads together read memory that is in no cache: the limit of decode. Reads
-// `bytes` of `memory` (which should be larger than the caches) once.
-[[nodiscard]] double measure_read_bandwidth(ThreadPool& pool, Bytes memory);
-
-// Bytes of weights that one decoded token reads.
-[[nodiscard]] uint64_t bytes_per_token(const model::Model& model);
-
-[[nodiscard]] double median(std::vector<double> values);
+// Tokens/s of all sessions together: each decodes `tokens` random tokens behind what it holds, all
+// in the same steps. Sessions of one runtime, at most together() of them; they are rewound to what
+// they held.
+[[nodiscard]] Result<double> measure_batched_decode(std::span<Session* const> sessions,
+                                                    size_t tokens);
 
 }  // namespace hearth::engine

@@ -6,11 +6,27 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 #include "os/file.h"
 
 namespace hearth::os {
+namespace {
+
+// madvise() of all pages that a part touches.
+bool advise(Bytes part, int advice) {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t lead = reinterpret_cast<uintptr_t>(part.data()) % page;
+  void* first = const_cast<std::byte*>(part.data()) - lead;
+  int result = 0;
+  do {
+    result = ::madvise(first, part.size() + lead, advice);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+}  // namespace
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -48,6 +64,15 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void expect_scattered(Bytes part, bool scattered) {
+  (void)advise(part, scattered ? MADV_RANDOM : MADV_NORMAL);
+}
+
+bool bring_in(Bytes part) {
+  constexpr int kPopulateRead = 22;  // MADV_POPULATE_READ, which older headers do not name
+  return advise(part, kPopulateRead);
 }
 
 }  // namespace hearth::os

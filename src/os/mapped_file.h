@@ -27,4 +27,13 @@ class MappedFile {
   Bytes bytes_;
 };
 
+// Says that places of a part of a mapped file are needed here and there, so that touching one does
+// not read its neighbours too; or, with false, takes it back. Only advice.
+void expect_scattered(Bytes part, bool scattered);
+
+// Reads what is missing of a part of a mapped file and maps all of it, without a fault for each
+// page. False when the system cannot: Linux before 5.14, a disk that fails, a file that became
+// shorter.
+[[nodiscard]] bool bring_in(Bytes part);
+
 }  // namespace hearth::os

@@ -105,6 +105,18 @@ TEST_F(FileTest, MappingShowsTheBytesAndRefusesTheRest) {
   EXPECT_FALSE(MappedFile::open(path("pipe"))) << "and does not wait for a writer";
 }
 
+TEST_F(FileTest, BringingInIsRefusedBehindTheEndOfAFile) {
+  auto writer = FileWriter::create(path("a"));
+  ASSERT_TRUE(writer->write(as_bytes(std::string(20'000, 'x'))));
+  ASSERT_TRUE(writer->commit());
+  const auto mapped = MappedFile::open(path("a"));
+  ASSERT_TRUE(mapped);
+  if (!bring_in(mapped->bytes())) GTEST_SKIP() << "this system cannot";
+  EXPECT_TRUE(bring_in(mapped->bytes().subspan(5000, 100))) << "from the middle of a page";
+  std::filesystem::resize_file(path("a"), 1000);
+  EXPECT_FALSE(bring_in(mapped->bytes())) << "an answer, not a signal";
+}
+
 TEST(PagesTest, AreZeroAndMayBeRefused) {
   auto pages = Pages::allocate(1 << 20);
   ASSERT_TRUE(pages);

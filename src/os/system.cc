@@ -106,7 +106,8 @@ MemoryInfo memory_info() {
 
 ProcessMemory process_memory() {
   const std::string text = proc_text("/proc/self/status");
-  return {proc_kilobytes(text, "VmHWM:"), proc_kilobytes(text, "RssAnon:")};
+  return {proc_kilobytes(text, "VmHWM:"), proc_kilobytes(text, "RssAnon:"),
+          proc_kilobytes(text, "RssFile:")};
 }
 
 void install_signal_handlers() {

@@ -37,6 +37,7 @@ struct MemoryInfo {
 struct ProcessMemory {
   uint64_t peak_resident = 0;  // bytes, files included (VmHWM)
   uint64_t anonymous = 0;      // bytes that belong to no file, now (RssAnon)
+  uint64_t file = 0;           // bytes of mapped files, now (RssFile)
 };
 [[nodiscard]] ProcessMemory process_memory();
 

@@ -92,21 +92,5 @@ class Doctor(hearth.Case):
         self.assertEqual(done.code, 1)
 
 
-class Bench(hearth.Case):
-    def test_text_and_json(self):
-        flags = ("bench", "-r", "1", "-p", "32", "-n", "8")
-        text = self.succeed(*flags).text
-        for words in ("prefill", "decode", "tokens/s", "loading"):
-            self.assertIn(words, text)
-        value = json.loads(self.succeed(*flags, "--json").text)
-        self.assertGreater(value["prefill"], 0)
-        self.assertGreater(value["decode"], 0)
-        self.assertEqual((value["prompt_tokens"], value["answer_tokens"]), (32, 8))
-
-    def test_it_does_not_warn_of_answers(self):
-        done = self.succeed("bench", "-r", "1", "-p", "600", "-n", "2")
-        self.assertEqual(done.err, b"")
-
-
 if __name__ == "__main__":
     unittest.main()

@@ -16,5 +16,11 @@ void use_avx512_bf16(Kernels& kernels);
 // The attention part of a table, compiled apart.
 void fill_attention_avx2(Kernels& kernels);
 void fill_attention_avx512(Kernels& kernels);
+// tensor/peak.h: each returns the multiply-adds that it did.
+uint64_t multiply_add_int8_avx2(uint64_t rounds);
+uint64_t multiply_add_f32_avx2(uint64_t rounds);
+uint64_t multiply_add_int8_avx512(uint64_t rounds);
+uint64_t multiply_add_f32_avx512(uint64_t rounds);
+uint64_t multiply_add_bf16_avx512(uint64_t rounds);  // needs AVX-512 BF16 too
 
 }  // namespace hearth

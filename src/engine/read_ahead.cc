@@ -1,0 +1,72 @@
+#include "engine/read_ahead.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "os/mapped_file.h"
+#include "os/system.h"
+
+namespace hearth::engine {
+namespace {
+
+// Small enough that stopping is quick and that the first layer does not wait for the second.
+constexpr size_t kPieceBytes = 8 << 20;
+
+void append_pieces(const model::Matrix& matrix, size_t piece_bytes, std::vector<Bytes>& pieces) {
+  const Bytes bytes(matrix.data, matrix.rows * matrix.row_bytes);
+  for (size_t at = 0; at < bytes.size(); at += piece_bytes) {
+    pieces.push_back(bytes.subspan(at, std::min(piece_bytes, bytes.size() - at)));
+  }
+}
+
+}  // namespace
+
+std::vector<Bytes> weights_in_order(const model::Model& model, size_t piece_bytes) {
+  std::vector<Bytes> pieces;
+  for (const model::LayerWeights& layer : model.weights.layers) {
+    for (const model::Linear* linear :
+         {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
+      append_pieces(linear->weight, piece_bytes, pieces);
+    }
+  }
+  append_pieces(model.weights.output.weight, piece_bytes, pieces);
+  return pieces;
+}
+
+ReadAhead::~ReadAhead() {
+  stop_.store(true, std::memory_order_relaxed);
+  wait();
+}
+
+void ReadAhead::start(const model::Model& model) {
+  std::vector<Bytes> pieces = weights_in_order(model, kPieceBytes);
+  uint64_t bytes = 0;
+  for (const Bytes piece : pieces) bytes += piece.size();
+  if (bytes > os::memory_info().available) return;
+  const model::Matrix& table = model.weights.token_embedding;
+  const Bytes embedding(table.data, table.rows * table.row_bytes);
+  // A prompt first touches rows here and there of the embedding. Each would bring megabytes of
+  // neighbours along, and the first layer would wait for them.
+  os::expect_scattered(embedding, true);
+  // Pages that are there already are mapped, which is cheaper than to ask about them first and
+  // saves whoever computes a fault for each.
+  const auto read = [this, embedding, pieces = std::move(pieces)] {
+    for (const Bytes piece : pieces) {
+      // Tied: now it is the output matrix.
+      if (piece.data() == embedding.data()) os::expect_scattered(embedding, false);
+      if (stop_.load(std::memory_order_relaxed) || !os::bring_in(piece)) return;
+    }
+  };
+  try {
+    thread_ = std::thread(read);
+  } catch (const std::system_error&) {
+    // No thread to be had: weights are read as they are touched.
+  }
+}
+
+void ReadAhead::wait() {
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace hearth::engine
