@@ -5,6 +5,7 @@
 
 #include "tensor/blocks.h"
 #include "tensor/float16.h"
+#include "tensor/kernels/dot_any.h"
 #include "tensor/kernels/levels.h"
 #include "tensor/kernels/quant_tile.h"
 #include "tensor/kernels/scale_decode.h"
@@ -322,13 +323,20 @@ struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false> {
   };
 };
 
+struct QuantDots {
+  template <DType type>
+  static void run(const DotArgs& args) {
+    dot_quantized<Isa256, Format<type>>(args);
+  }
+};
+
 }  // namespace
 
 Kernels make_avx2_kernels() {
   Kernels kernels;
   kernels.level = IsaLevel::avx2;
   kernels.name = "avx2";
-  kernels.dot = dot_any<Avx2, Format, Isa256>;
+  kernels.dot = dot_any<Avx2, QuantDots>;
   fill_vector_ops<Avx2>(kernels);
   return kernels;
 }

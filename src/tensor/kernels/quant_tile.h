@@ -24,24 +24,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
-#include "tensor/kernels/vector_ops.h"
+#include "tensor/kernels.h"
+#include "tensor/kernels/unrolled.h"
 
 namespace hearth {
 namespace {
-
-#define HEARTH_INLINE inline __attribute__((always_inline))
-
-// body(std::integral_constant<int, 0>) ... body(<N-1>), unrolled.
-template <class Body, int... I>
-HEARTH_INLINE void unrolled_impl(Body& body, std::integer_sequence<int, I...>) {
-  (body(std::integral_constant<int, I>{}), ...);
-}
-template <int kTimes, class Body>
-HEARTH_INLINE void unrolled(Body body) {
-  unrolled_impl(body, std::make_integer_sequence<int, kTimes>{});
-}
 
 // Weights and columns of one tile, and its float sums.
 template <class I, class F, int kRows, int kColumns>
@@ -141,41 +129,6 @@ void dot_quantized(const DotArgs& args) {
   size_t row = 0;
   for (; row + 4 <= args.n_rows; row += 4) dot_row_group<I, F, 4>(args, row);
   for (; row < args.n_rows; ++row) dot_row_group<I, F, 1>(args, row);
-}
-
-// The format's entry of the dot function of an instruction set.
-template <class S, template <DType> class FormatOf, class I>
-void dot_any(DType type, const DotArgs& args) {
-  switch (type) {
-    case DType::F32:
-      return dot_float_rows<S, Storage::f32>(args);
-    case DType::F16:
-      return dot_float_rows<S, Storage::f16>(args);
-    case DType::BF16:
-      return dot_float_rows<S, Storage::bf16>(args);
-    case DType::Q4_0:
-      return dot_quantized<I, FormatOf<DType::Q4_0>>(args);
-    case DType::Q4_1:
-      return dot_quantized<I, FormatOf<DType::Q4_1>>(args);
-    case DType::Q5_0:
-      return dot_quantized<I, FormatOf<DType::Q5_0>>(args);
-    case DType::Q5_1:
-      return dot_quantized<I, FormatOf<DType::Q5_1>>(args);
-    case DType::Q8_0:
-      return dot_quantized<I, FormatOf<DType::Q8_0>>(args);
-    case DType::Q2_K:
-      return dot_quantized<I, FormatOf<DType::Q2_K>>(args);
-    case DType::Q3_K:
-      return dot_quantized<I, FormatOf<DType::Q3_K>>(args);
-    case DType::Q4_K:
-      return dot_quantized<I, FormatOf<DType::Q4_K>>(args);
-    case DType::Q5_K:
-      return dot_quantized<I, FormatOf<DType::Q5_K>>(args);
-    case DType::Q6_K:
-      return dot_quantized<I, FormatOf<DType::Q6_K>>(args);
-    default:
-      return;  // not computable: callers have checked
-  }
 }
 
 }  // namespace
