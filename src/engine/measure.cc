@@ -52,6 +52,17 @@ Result<double> measure_decode(Session& session, size_t tokens, size_t depth) {
   return static_cast<double>(tokens) / (os::monotonic_seconds() - start);
 }
 
+Result<double> measure_batched_decode(std::span<Session* const> sessions, size_t tokens) {
+  const size_t n_vocab = sessions[0]->model().config().n_vocab;
+  const auto stream = random_tokens(tokens * sessions.size(), n_vocab);
+  const double start = os::monotonic_seconds();
+  for (size_t i = 0; i < tokens; ++i) {
+    const auto next = std::span(stream).subspan(i * sessions.size(), sessions.size());
+    HEARTH_CHECK(Session::decode_together(sessions, next));
+  }
+  return static_cast<double>(stream.size()) / (os::monotonic_seconds() - start);
+}
+
 double measure_read_bandwidth(ThreadPool& pool, Bytes memory) {
   constexpr size_t kPiece = 1 << 20;
   const size_t pieces = memory.size() / kPiece;

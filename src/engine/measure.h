@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/result.h"
@@ -17,6 +18,12 @@ namespace hearth::engine {
 // Tokens/s of `tokens` random tokens, one after another, with the logits of each, behind `depth`
 // tokens.
 [[nodiscard]] Result<double> measure_decode(Session& session, size_t tokens, size_t depth);
+
+// Tokens/s over all sequences while `tokens` random tokens are put behind each, one of every
+// sequence at a time. The sessions share a runtime and go on from what they hold: 1 to together()
+// of them.
+[[nodiscard]] Result<double> measure_batched_decode(std::span<Session* const> sessions,
+                                                    size_t tokens);
 
 // Bytes/s at which all threads together read memory that is in no cache: the limit of decode. Reads
 // `bytes` of `memory` (which should be larger than the caches) once.
