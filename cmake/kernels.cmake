@@ -12,7 +12,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   endif()
   set(avx2 -O3 -march=x86-64-v3 -mtune=znver3 ${quiet})
   set(avx512 -O3 -march=x86-64-v4 -mavx512vnni -mtune=${tune} -mprefer-vector-width=512 ${quiet})
-  target_sources(hearth_tensor PRIVATE ${kernels}/kernels_avx2.cc ${kernels}/kernels_avx512.cc)
+  target_sources(hearth_tensor PRIVATE ${kernels}/kernels_avx2.cc ${kernels}/kernels_avx512.cc
+                                       ${kernels}/decode_avx512.cc)
   set_source_files_properties(${kernels}/kernels_avx2.cc PROPERTIES COMPILE_OPTIONS "${avx2}")
-  set_source_files_properties(${kernels}/kernels_avx512.cc PROPERTIES COMPILE_OPTIONS "${avx512}")
+  set_source_files_properties(${kernels}/kernels_avx512.cc ${kernels}/decode_avx512.cc
+                              PROPERTIES COMPILE_OPTIONS "${avx512}")
 endif()

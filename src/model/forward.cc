@@ -9,15 +9,6 @@
 namespace hearth::model {
 namespace {
 
-// Rows of a matrix in one piece of work: several pieces for each thread, so that a slow thread
-// costs its share only, and whole groups of the four rows that kernels take together.
-size_t rows_per_chunk(size_t rows, size_t threads) {
-  constexpr size_t kChunksPerThread = 8;
-  constexpr size_t kRowGroup = 4;
-  const size_t wanted = rows / (threads * kChunksPerThread);
-  return std::max<size_t>(kRowGroup, wanted / kRowGroup * kRowGroup);
-}
-
 size_t chunk_count(size_t rows, size_t per_chunk) { return (rows + per_chunk - 1) / per_chunk; }
 
 std::vector<double> rope_frequencies(const RopeConfig& rope) {
@@ -53,7 +44,9 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       max_positions_(max_positions),
       precision_(precision),
       places_(max_columns),
-      scratch_(model.config, max_columns, max_positions, pool.size()),
+      gemm_scratch_(kernels.gemm_scratch(
+          std::max({model.config.n_embd, model.config.q_width(), model.config.n_ff}))),
+      scratch_(model.config, max_columns, max_positions, pool.size(), gemm_scratch_),
       frequencies_(rope_frequencies(model.config.rope)) {}
 
 bool Forward::run(std::span<const Stretch> stretches, Path path, bool (*stop)()) {
@@ -167,12 +160,12 @@ void Forward::ffn_block(const LayerWeights& weights) {
   const bool quantize = weights.gate.weight.quantized() || weights.up.weight.quantized();
   const Activations x =
       prepare(scratch_.residual.data(), config.n_embd, columns_, weights.ffn_norm, quantize);
-  const size_t per_chunk = rows_per_chunk(config.n_ff, pool_.size());
-  pool_.run(chunk_count(config.n_ff, per_chunk), [&](size_t chunk, size_t) {
+  const size_t per_chunk = rows_per_chunk(config.n_ff);
+  pool_.run(chunk_count(config.n_ff, per_chunk), [&](size_t chunk, size_t thread) {
     const size_t first = chunk * per_chunk;
     const size_t count = std::min(per_chunk, config.n_ff - first);
-    project_rows(weights.gate, x, first, count, scratch_.hidden.data());
-    project_rows(weights.up, x, first, count, scratch_.projected.data());
+    project_rows(weights.gate, x, first, count, scratch_.hidden.data(), thread);
+    project_rows(weights.up, x, first, count, scratch_.projected.data(), thread);
     for (size_t c = 0; c < columns_; ++c) {
       const size_t at = c * config.n_ff + first;
       kernels_.silu_mul(scratch_.hidden.data() + at, scratch_.projected.data() + at, count);
@@ -181,6 +174,15 @@ void Forward::ffn_block(const LayerWeights& weights) {
   const Activations hidden = prepare(scratch_.hidden.data(), config.n_ff, columns_, nullptr,
                                      weights.down.weight.quantized());
   project_onto_residual(weights.down, hidden);
+}
+
+// Rows of a matrix in one piece of work: several pieces for each thread, so that a slow thread
+// costs its share only, and whole groups of the rows that kernels take together.
+size_t Forward::rows_per_chunk(size_t rows) const {
+  constexpr size_t kChunksPerThread = 8;
+  const size_t group = path_ == Path::prompt ? 32 : 4;
+  const size_t wanted = rows / (pool_.size() * kChunksPerThread);
+  return std::max(group, wanted / group * group);
 }
 
 Activations Forward::prepare(const float* inputs, size_t width, size_t columns, const float* norm,
@@ -194,23 +196,35 @@ Activations Forward::prepare(const float* inputs, size_t width, size_t columns, 
   x.quants = quantize ? scratch_.quants.data() : nullptr;
   x.scales = quantize ? scratch_.scales.data() : nullptr;
   if (norm == nullptr && !quantize) return x;
-  pool_.run(columns, [&](size_t c, size_t) {
-    const float* column = inputs + c * width;
-    if (norm != nullptr) {
-      float* normed = scratch_.normed.data() + c * width;
-      kernels_.rms_norm(column, norm, model_.config.rms_eps, width, normed);
-      column = normed;
+  const bool pack = quantize && path_ == Path::prompt;
+  if (pack) {
+    x.packed = {scratch_.packed_quants.data(), scratch_.packed_scales.data(),
+                scratch_.sums_of_32.data(), scratch_.sums_of_16.data()};
+  }
+  const size_t tiles = (columns + kPackedColumns - 1) / kPackedColumns;
+  pool_.run(tiles, [&](size_t tile, size_t) {
+    const size_t first = tile * kPackedColumns;
+    const size_t count = std::min(kPackedColumns, columns - first);
+    int8_t* quants = scratch_.quants.data() + first * padded;
+    float* scales = scratch_.scales.data() + first * padded / 32;
+    for (size_t c = 0; c < count; ++c) {
+      const float* column = inputs + (first + c) * width;
+      if (norm != nullptr) {
+        float* normed = scratch_.normed.data() + (first + c) * width;
+        kernels_.rms_norm(column, norm, model_.config.rms_eps, width, normed);
+        column = normed;
+      }
+      if (quantize) {
+        kernels_.quantize(column, width, quants + c * padded, scales + c * padded / 32);
+      }
     }
-    if (quantize) {
-      kernels_.quantize(column, width, scratch_.quants.data() + c * padded,
-                        scratch_.scales.data() + c * padded / 32);
-    }
+    if (pack) kernels_.pack(quants, scales, width, count, x.tile(tile));
   });
   return x;
 }
 
 void Forward::project_rows(const Linear& linear, const Activations& x, size_t first_row,
-                           size_t n_rows, float* out) {
+                           size_t n_rows, float* out, size_t thread) {
   const Matrix& weight = linear.weight;
   DotArgs args;
   args.rows = weight.data + first_row * weight.row_bytes;
@@ -221,6 +235,8 @@ void Forward::project_rows(const Linear& linear, const Activations& x, size_t fi
   args.out_stride = weight.rows;
   if (precision_ == Precision::exact && weight.quantized()) {
     reference::dot(weight.type, args);
+  } else if (x.packed.quants != nullptr) {
+    kernels_.gemm(weight.type, args, scratch_.gemm.data() + thread * gemm_scratch_);
   } else {
     kernels_.dot(weight.type, args);
   }
@@ -234,10 +250,10 @@ void Forward::project(std::span<const Linear* const> linears, std::span<float* c
                       const Activations& x) {
   size_t total = 0;
   for (const Linear* linear : linears) total += linear->weight.rows;
-  const size_t per_chunk = rows_per_chunk(total, pool_.size());
+  const size_t per_chunk = rows_per_chunk(total);
   size_t chunks = 0;
   for (const Linear* linear : linears) chunks += chunk_count(linear->weight.rows, per_chunk);
-  pool_.run(chunks, [&](size_t chunk, size_t) {
+  pool_.run(chunks, [&](size_t chunk, size_t thread) {
     size_t i = 0;
     while (chunk >= chunk_count(linears[i]->weight.rows, per_chunk)) {
       chunk -= chunk_count(linears[i]->weight.rows, per_chunk);
@@ -245,17 +261,17 @@ void Forward::project(std::span<const Linear* const> linears, std::span<float* c
     }
     const size_t first = chunk * per_chunk;
     project_rows(*linears[i], x, first, std::min(per_chunk, linears[i]->weight.rows - first),
-                 outputs[i]);
+                 outputs[i], thread);
   });
 }
 
 void Forward::project_onto_residual(const Linear& linear, const Activations& x) {
   const size_t rows = linear.weight.rows;
-  const size_t per_chunk = rows_per_chunk(rows, pool_.size());
-  pool_.run(chunk_count(rows, per_chunk), [&](size_t chunk, size_t) {
+  const size_t per_chunk = rows_per_chunk(rows);
+  pool_.run(chunk_count(rows, per_chunk), [&](size_t chunk, size_t thread) {
     const size_t first = chunk * per_chunk;
     const size_t count = std::min(per_chunk, rows - first);
-    project_rows(linear, x, first, count, scratch_.projected.data());
+    project_rows(linear, x, first, count, scratch_.projected.data(), thread);
     for (size_t c = 0; c < x.columns; ++c) {
       kernels_.add(scratch_.residual.data() + c * rows + first,
                    scratch_.projected.data() + c * rows + first, count);
@@ -264,6 +280,7 @@ void Forward::project_onto_residual(const Linear& linear, const Activations& x) 
 }
 
 void Forward::logits(size_t first, size_t count, float* out) {
+  path_ = Path::decode;  // whatever the path was, so that a token's logits have one order of sums
   const size_t width = model_.config.n_embd;
   const Linear& head = model_.weights.output;
   const Activations x = prepare(scratch_.residual.data() + first * width, width, count,

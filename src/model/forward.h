@@ -79,7 +79,8 @@ class Forward {
   // residual += linear x.
   void project_onto_residual(const Linear& linear, const Activations& x);
   void project_rows(const Linear& linear, const Activations& x, size_t first_row, size_t n_rows,
-                    float* out);
+                    float* out, size_t thread);
+  [[nodiscard]] size_t rows_per_chunk(size_t rows) const;
 
   const Model& model_;
   const Kernels& kernels_;
@@ -90,6 +91,7 @@ class Forward {
   size_t columns_ = 0;  // of the run under way
   Path path_ = Path::prompt;
   std::vector<Place> places_;  // [max_columns]
+  size_t gemm_scratch_;        // bytes for each thread
   Scratch scratch_;
   std::vector<double> frequencies_;  // [rope dims / 2], radians from one position to the next
 };

@@ -12,7 +12,8 @@ struct Scratch {
   // Bytes that grow with each column; what the scores take comes on top.
   [[nodiscard]] static size_t bytes_per_column(const ModelConfig& config);
 
-  Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads);
+  Scratch(const ModelConfig& config, size_t columns, size_t positions, size_t threads,
+          size_t gemm_bytes);
 
   Buffer<float> residual;  // [columns][n_embd]
   Buffer<float> normed;    // [columns][n_embd]
@@ -25,8 +26,14 @@ struct Scratch {
       projected;  // [columns][n_embd], or the up half of the feed-forward block: [columns][n_ff]
   Buffer<int8_t> quants;  // [columns][widest input], activations in 8 bits
   Buffer<float> scales;   // [columns][widest input / 32]
-  Buffer<float> rope;     // [columns][rope dims / 2][2]: cosine, sine
-  Buffer<float> scores;   // [threads][positions]
+  // The same as tiles of PackedTile, for prompts.
+  Buffer<uint8_t> packed_quants;  // [columns, up to whole tiles][widest input]
+  Buffer<float> packed_scales;    // [...][widest input / 32]
+  Buffer<float> sums_of_32;       // [...][widest input / 32]
+  Buffer<float> sums_of_16;       // [...][widest input / 16]
+  Buffer<std::byte> gemm;         // [threads][gemm_bytes]
+  Buffer<float> rope;             // [columns][rope dims / 2][2]: cosine, sine
+  Buffer<float> scores;           // [threads][positions]
 };
 
 }  // namespace hearth::model

@@ -9,6 +9,9 @@ Kernels make_reference_kernels() {
   Kernels kernels;
   kernels.name = name_of(IsaLevel::reference);
   kernels.dot = reference::dot;
+  kernels.gemm = reference::gemm;
+  kernels.gemm_scratch = reference::gemm_scratch;
+  kernels.pack = reference::pack;
   kernels.quantize = reference::quantize;
   kernels.rms_norm = reference::rms_norm;
   kernels.silu_mul = reference::silu_mul;

@@ -12,6 +12,17 @@
 
 namespace hearth {
 
+// Columns of 8-bit activations as prompts meet them: tiles of 8 columns, in which the 4 quants of a
+// column that a dot instruction takes stand side by side. Columns that are not there are zeros.
+inline constexpr size_t kPackedColumns = 8;
+
+struct PackedTile {
+  uint8_t* quants = nullptr;    // [padded(n) / 4][8 columns][4], each plus 128
+  float* scales = nullptr;      // [padded(n) / 32][8]
+  float* sums_of_32 = nullptr;  // [padded(n) / 32][8], scale * sum of 32 quants
+  float* sums_of_16 = nullptr;  // [padded(n) / 16][8]
+};
+
 // Columns of activations, one after another. Weights in F32, F16 and BF16 are multiplied with the
 // float form, quantized weights with the 8-bit form: blocks of 32 values, value = scale * quant.
 struct Activations {
@@ -20,9 +31,17 @@ struct Activations {
   const float* values = nullptr;   // [columns][n]
   const int8_t* quants = nullptr;  // [columns][padded(n)], zero behind n
   const float* scales = nullptr;   // [columns][padded(n) / 32], zero behind n
+  PackedTile packed{};             // the first of the tiles, which follow each other; for gemm()
 
   // Quants of a column are padded to whole 64-byte vectors so that kernels need no tail loop.
   [[nodiscard]] static constexpr size_t padded(size_t n) { return (n + 63) / 64 * 64; }
+
+  [[nodiscard]] PackedTile tile(size_t i) const {
+    const size_t quants_of_tile = padded(n) * kPackedColumns;
+    return {packed.quants + i * quants_of_tile, packed.scales + i * quants_of_tile / 32,
+            packed.sums_of_32 + i * quants_of_tile / 32,
+            packed.sums_of_16 + i * quants_of_tile / 16};
+  }
 };
 
 // out[c * out_stride + r] = dot(weight row r, activation column c), for every r and c. Each result
@@ -60,6 +79,13 @@ struct Kernels {
 
   // Weights of `type` times activations; the type must be computable.
   void (*dot)(DType type, const DotArgs& args) = nullptr;
+  // The same for many columns, in packed form if the weights are quantized. The sums run in another
+  // order than those of dot(). `scratch` has gemm_scratch(n) bytes on a cache line.
+  void (*gemm)(DType type, const DotArgs& args, std::byte* scratch) = nullptr;
+  size_t (*gemm_scratch)(size_t n) = nullptr;
+  // Packs at most 8 quantized columns (as in Activations) of n values.
+  void (*pack)(const int8_t* quants, const float* scales, size_t n, size_t columns,
+               const PackedTile& out) = nullptr;
   // Quantizes a column of n floats: quants[padded(n)], scales[padded(n) / 32].
   void (*quantize)(const float* values, size_t n, int8_t* quants, float* scales) = nullptr;
   // out = x / sqrt(mean(x^2) + eps) * weight, all of length n.

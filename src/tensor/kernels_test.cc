@@ -3,12 +3,12 @@
 //
 // Error bound of a quantized dot. Integer sums are exact. A lane adds `m` float terms with fused
 // multiply-adds (one for each step and one more with a minimum), each term having been rounded once
-// more (scale times scale, or scale times sum); the lanes are then added in at most 5 levels. By
-// the standard analysis (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum
-// by at most gamma(m + 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the
-// terms' magnitudes. With w0 the value of a weight whose quant is 0 (the minimum, or -offset *
-// scale), a term's parts are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference
-// rounds once: + u |result|.
+// more (scale times scale, or scale times sum); the lanes are then added in at most 5 levels. By the standard analysis
+// (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum by at most gamma(m +
+// 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the terms' magnitudes.
+// With w0 the value of a weight whose quant is 0 (the minimum, or -offset * scale), a term's parts
+// are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference rounds once: + u
+// |result|.
 #include "tensor/kernels.h"
 
 #include <gtest/gtest.h>
@@ -18,6 +18,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/rng.h"
 #include "bench/random_blocks.h"
 #include "tensor/reference.h"
@@ -94,6 +95,12 @@ struct Problem {
   std::vector<float> x = std::vector<float>(columns * n);
   std::vector<int8_t> quants = std::vector<int8_t>(columns * Activations::padded(n));
   std::vector<float> scales = std::vector<float>(columns * Activations::padded(n) / 32);
+  size_t tiles = (columns + kPackedColumns - 1) / kPackedColumns;
+  size_t packed_size = tiles * kPackedColumns * Activations::padded(n);
+  Buffer<uint8_t> packed_quants{packed_size};
+  Buffer<float> packed_scales{packed_size / 32};
+  Buffer<float> sums_of_32{packed_size / 32};
+  Buffer<float> sums_of_16{packed_size / 16};
 
   Problem(DType t, size_t width, size_t n_rows, size_t n_columns, Fill fill, uint64_t seed)
       : type(t), n(width), rows(n_rows), columns(n_columns) {
@@ -113,10 +120,25 @@ struct Problem {
     a.rows = weights.data();
     a.row_bytes = row_size;
     a.n_rows = rows;
-    a.x = {n, columns, x.data(), quants.data(), scales.data()};
+    a.x = {n, columns, x.data(), quants.data(), scales.data(), packed()};
     a.out = out.data();
     a.out_stride = rows;
     return a;
+  }
+
+  [[nodiscard]] PackedTile packed() const {
+    return {const_cast<uint8_t*>(packed_quants.data()), const_cast<float*>(packed_scales.data()),
+            const_cast<float*>(sums_of_32.data()), const_cast<float*>(sums_of_16.data())};
+  }
+
+  void pack(const Kernels& kernels) {
+    const size_t padded = Activations::padded(n);
+    for (size_t t = 0; t < tiles; ++t) {
+      const size_t first = t * kPackedColumns;
+      kernels.pack(quants.data() + first * padded, scales.data() + first * padded / 32, n,
+                   std::min(kPackedColumns, columns - first),
+                   Activations{n, columns, {}, {}, {}, packed()}.tile(t));
+    }
   }
 
   [[nodiscard]] bool quantized() const { return quant_bytes(type).length != 0; }
@@ -174,6 +196,61 @@ TEST_P(KernelsTest, DotStaysWithinItsBound) {
             << name_of(type()) << " fill " << static_cast<int>(fill) << " n " << n << " result "
             << i;
       }
+    }
+  }
+}
+
+// The prompt path adds one float for each group of 16 or 32 weights, and one more with a minimum:
+// no more terms than the bound of dot() counts.
+TEST_P(KernelsTest, GemmStaysWithinItsBound) {
+  const size_t step = std::max<size_t>(traits(type()).block_weights, 2);
+  uint64_t seed = 300;
+  for (const Fill fill : kFills) {
+    for (const size_t n : {step, 3 * step, 17 * step}) {
+      for (const auto& [rows, columns] : {std::pair<size_t, size_t>{1, 1}, {37, 5}, {70, 19}}) {
+        Problem problem(type(), n, rows, columns, fill, ++seed);
+        problem.pack(kernels());
+        std::vector<float> got(rows * columns), want(rows * columns);
+        Buffer<std::byte> scratch(kernels().gemm_scratch(n));
+        kernels().gemm(type(), problem.args(got), scratch.data());
+        reference::dot(type(), problem.args(want));
+        const double terms = static_cast<double>(n) / 8 + 7;
+        const double gamma = terms * kUnit / (1 - terms * kUnit);
+        for (size_t i = 0; i < got.size(); ++i) {
+          const double bound = gamma * problem.magnitude(i % rows, i / rows) +
+                               kUnit * std::fabs(static_cast<double>(want[i]));
+          ASSERT_LE(std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])), bound)
+              << name_of(type()) << " fill " << static_cast<int>(fill) << " n " << n << " rows "
+              << rows << " result " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, GemmResultsDoNotDependOnTheTile) {
+  const size_t n = 5 * std::max<size_t>(32, traits(type()).block_weights);
+  constexpr size_t kRows = 50, kColumns = 21;
+  Problem problem(type(), n, kRows, kColumns, Fill::random, 43);
+  problem.pack(kernels());
+  std::vector<float> whole(kRows * kColumns);
+  Buffer<std::byte> scratch(kernels().gemm_scratch(n));
+  kernels().gemm(type(), problem.args(whole), scratch.data());
+  for (size_t c = 0; c < kColumns; ++c) {
+    Problem single(type(), n, kRows, 1, Fill::random, 43);
+    single.x.assign(problem.x.begin() + static_cast<std::ptrdiff_t>(c * n),
+                    problem.x.begin() + static_cast<std::ptrdiff_t>((c + 1) * n));
+    reference::quantize(single.x.data(), n, single.quants.data(), single.scales.data());
+    if (c == 0) std::memset(single.quants.data(), 0x81, n);
+    single.pack(kernels());
+    for (size_t r = 0; r < kRows; ++r) {
+      std::vector<float> out(1);
+      DotArgs args = single.args(out);
+      args.rows += r * problem.row_size;
+      args.n_rows = 1;
+      kernels().gemm(type(), args, scratch.data());
+      ASSERT_EQ(std::memcmp(out.data(), whole.data() + c * kRows + r, sizeof(float)), 0)
+          << "row " << r << " column " << c;
     }
   }
 }

@@ -49,6 +49,33 @@ void dot(DType type, const DotArgs& args) {
   }
 }
 
+void gemm(DType type, const DotArgs& args, std::byte*) { dot(type, args); }
+
+size_t gemm_scratch(size_t) { return 0; }
+
+void pack(const int8_t* quants, const float* scales, size_t n, size_t columns,
+          const PackedTile& out) {
+  const size_t padded = Activations::padded(n);
+  for (size_t c = 0; c < kPackedColumns; ++c) {
+    for (size_t i = 0; i < padded; ++i) {
+      const int quant = c < columns ? quants[c * padded + i] : 0;
+      out.quants[(i / 4 * kPackedColumns + c) * 4 + i % 4] = static_cast<uint8_t>(quant + 128);
+    }
+    const auto sum = [&](size_t first, size_t count) {
+      int total = 0;
+      for (size_t i = first; c < columns && i < first + count; ++i) total += quants[c * padded + i];
+      return static_cast<float>(total);
+    };
+    for (size_t b = 0; b < padded / 32; ++b) {
+      const float scale = c < columns ? scales[c * padded / 32 + b] : 0.0f;
+      out.scales[b * kPackedColumns + c] = scale;
+      out.sums_of_32[b * kPackedColumns + c] = scale * sum(32 * b, 32);
+      out.sums_of_16[2 * b * kPackedColumns + c] = scale * sum(32 * b, 16);
+      out.sums_of_16[(2 * b + 1) * kPackedColumns + c] = scale * sum(32 * b + 16, 16);
+    }
+  }
+}
+
 void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
   for (size_t block = 0; block < Activations::padded(n); block += kSmallBlock) {
     const size_t end = std::min<size_t>(n, block + kSmallBlock);

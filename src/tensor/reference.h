@@ -16,6 +16,10 @@ void dequantize(DType type, const std::byte* row, size_t n, float* out);
 
 // Without quants (a null pointer), quantized weights meet the exact values as well.
 void dot(DType type, const DotArgs& args);
+void gemm(DType type, const DotArgs& args, std::byte* scratch);  // as dot(), takes no scratch
+size_t gemm_scratch(size_t n);
+void pack(const int8_t* quants, const float* scales, size_t n, size_t columns,
+          const PackedTile& out);
 void quantize(const float* values, size_t n, int8_t* quants, float* scales);
 void rms_norm(const float* x, const float* weight, float eps, size_t n, float* out);
 void silu_mul(float* gate, const float* up, size_t n);

@@ -5,8 +5,9 @@
 
 #include "tensor/blocks.h"
 #include "tensor/float16.h"
-#include "tensor/kernels/dot_any.h"
 #include "tensor/kernels/levels.h"
+#include "tensor/kernels/pack_columns.h"
+#include "tensor/kernels/panel_gemm.h"
 #include "tensor/kernels/quant_tile.h"
 #include "tensor/kernels/scale_decode.h"
 #include "tensor/kernels/simd_avx2.h"
@@ -62,6 +63,55 @@ struct Isa256 {
     const __m256i offsets = _mm256_set1_epi8(static_cast<char>(kOffset));
     return _mm256_sub_epi32(int_zero(), fours(offsets, column.quants));
   }
+
+  // --- For panels. ---
+  static constexpr size_t kLanes = 8;
+  static constexpr size_t kRowVectors = 2;
+  static constexpr size_t kTileColumns = 4;
+
+  static HEARTH_INLINE Ints bytes(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
+  static HEARTH_INLINE Floats set(float value) { return _mm256_set1_ps(value); }
+  static HEARTH_INLINE Ints sub(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
+  static HEARTH_INLINE Ints load_ints(const void* from) {
+    return _mm256_load_si256(static_cast<const __m256i*>(from));
+  }
+  static HEARTH_INLINE Floats load_floats(const float* from) { return _mm256_load_ps(from); }
+  static HEARTH_INLINE void store_ints(void* to, Ints a) {
+    _mm256_store_si256(static_cast<__m256i*>(to), a);
+  }
+  static HEARTH_INLINE void store_floats(float* to, Floats a) { _mm256_store_ps(to, a); }
+  static HEARTH_INLINE Ints broadcast(const uint8_t* four) {
+    int word;
+    std::memcpy(&word, four, sizeof word);
+    return _mm256_set1_epi32(word);
+  }
+  // Weights of at most 7 bits keep the 16-bit sums of vpmaddubsw in range (2 * 255 * 64 < 32768);
+  // those of 8 bits are widened first, even places apart from odd ones.
+  template <class F>
+  static HEARTH_INLINE Ints dot_packed(Ints acc, Ints activations, Ints weights) {
+    if constexpr (!F::kEightBits) return _mm256_add_epi32(acc, fours(activations, weights));
+    const Ints low_bytes = _mm256_set1_epi16(255);
+    const Ints even = _mm256_madd_epi16(_mm256_and_si256(activations, low_bytes),
+                                        _mm256_srai_epi16(_mm256_slli_epi16(weights, 8), 8));
+    const Ints odd =
+        _mm256_madd_epi16(_mm256_srli_epi16(activations, 8), _mm256_srai_epi16(weights, 8));
+    return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
+  }
+  template <int kOffset>
+  static HEARTH_INLINE Ints to_signed(UnsignedQuants quants) {
+    return _mm256_sub_epi8(quants.bytes, bytes(kOffset));
+  }
+  template <int>
+  static HEARTH_INLINE Ints to_signed(SignedQuants quants) {
+    return quants.bytes;
+  }
+  static HEARTH_INLINE void transpose(Ints (&m)[8]) { transpose_8x8(m); }
+  static HEARTH_INLINE void transpose(Floats (&m)[8]) {
+    Ints ints[8];
+    unrolled<8>([&](auto i) { ints[i] = _mm256_castps_si256(m[i]); });
+    transpose(ints);
+    unrolled<8>([&](auto i) { m[i] = _mm256_castsi256_ps(ints[i]); });
+  }
 };
 
 template <class Quants>
@@ -108,6 +158,8 @@ struct SmallFormat {
   static constexpr size_t kUnitBytes = sizeof(Block);
   static constexpr int kOffset = offset;
   static constexpr bool kHasMin = has_min;
+  static constexpr int kGroup = 32;
+  static constexpr bool kEightBits = false;
 };
 
 template <DType>
@@ -155,6 +207,7 @@ struct Format<DType::Q5_1> : SmallFormat<BlockQ5_1, 0, true> {
 
 template <>
 struct Format<DType::Q8_0> : SmallFormat<BlockQ8_0, 0, false> {
+  static constexpr bool kEightBits = true;
   struct Row : SmallRow<BlockQ8_0> {
     template <int>
     HEARTH_INLINE StepOf<SignedQuants> step() const {
@@ -166,13 +219,15 @@ struct Format<DType::Q8_0> : SmallFormat<BlockQ8_0, 0, false> {
 
 // --- Blocks of 256: a unit is one block, eight vectors, vector s holding 32-group s. ---
 
-template <class Block, int offset, bool has_min>
+template <class Block, int offset, bool has_min, int group>
 struct SuperFormat {
   static constexpr size_t kUnit = kSuperBlock;
   static constexpr int kSteps = 8;
   static constexpr size_t kUnitBytes = sizeof(Block);
   static constexpr int kOffset = offset;
   static constexpr bool kHasMin = has_min;
+  static constexpr int kGroup = group;
+  static constexpr bool kEightBits = false;
 };
 
 // Bits from..from+7 of 32 bytes, under a byte mask.
@@ -239,7 +294,7 @@ struct RowK4 {
 };
 
 template <>
-struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true> {
+struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true, 32> {
   struct Row : RowK4<BlockQ4_K> {
     template <int s>
     HEARTH_INLINE Step step() const {
@@ -249,7 +304,7 @@ struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true> {
 };
 
 template <>
-struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true> {
+struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true, 32> {
   struct Row : RowK4<BlockQ5_K> {
     template <int s>
     HEARTH_INLINE Step step() const {
@@ -259,7 +314,7 @@ struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true> {
 };
 
 template <>
-struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false> {
+struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false, 16> {
   struct Row {
     const BlockQ6_K* block;
     Scales16 scales;
@@ -283,7 +338,7 @@ struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false> {
 };
 
 template <>
-struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true> {
+struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true, 16> {
   struct Row {
     const BlockQ2_K* block;
     Scales16 scales;
@@ -305,7 +360,7 @@ struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true> {
 };
 
 template <>
-struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false> {
+struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false, 16> {
   struct Row {
     const BlockQ3_K* block;
     Scales16 scales;
@@ -323,20 +378,16 @@ struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false> {
   };
 };
 
-struct QuantDots {
-  template <DType type>
-  static void run(const DotArgs& args) {
-    dot_quantized<Isa256, Format<type>>(args);
-  }
-};
-
 }  // namespace
 
 Kernels make_avx2_kernels() {
   Kernels kernels;
   kernels.level = IsaLevel::avx2;
   kernels.name = "avx2";
-  kernels.dot = dot_any<Avx2, QuantDots>;
+  kernels.dot = dot_any<Avx2, Format, Isa256>;
+  kernels.gemm = gemm_any<Avx2, Format, Isa256>;
+  kernels.gemm_scratch = Panel<Isa256>::bytes;
+  kernels.pack = pack_columns;
   fill_vector_ops<Avx2>(kernels);
   return kernels;
 }

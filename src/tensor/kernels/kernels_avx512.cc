@@ -1,14 +1,14 @@
-// AVX-512 with VNNI: 64 quants in a vector, multiplied by vpdpbusd (unsigned weights, signed
-// activations). Each format only says how four vectors of quants and their 16 lane scales come out
-// of 256 weights of the file.
+// AVX-512 with VNNI: 64 quants in a vector, multiplied by vpdpbusd (unsigned times signed). These
+// are the panels of the prompt path; decode_avx512.cc has the dots. Each format only says how its
+// 64 quants and their 16 lane scales come out of the file.
 #include <immintrin.h>
 
-#include <cstddef>
-
 #include "tensor/blocks.h"
-#include "tensor/kernels/dot_any.h"
+#include "tensor/float16.h"
 #include "tensor/kernels/levels.h"
-#include "tensor/kernels/packed_tile.h"
+#include "tensor/kernels/pack_columns.h"
+#include "tensor/kernels/panel_gemm.h"
+#include "tensor/kernels/quant_tile.h"
 #include "tensor/kernels/scale_decode.h"
 #include "tensor/kernels/simd_avx512.h"
 #include "tensor/kernels/vector_ops.h"
@@ -16,457 +16,350 @@
 namespace hearth {
 namespace {
 
-// A constant vector whose 32-bit lane j (or 16-bit lane j) is f(j).
-struct alignas(64) Lanes32 {
-  int32_t at[16];
-};
-struct alignas(64) Lanes16 {
-  int16_t at[32];
-};
-template <class Function>
-constexpr Lanes32 lanes32(Function f) {
-  Lanes32 lanes{};
-  for (int j = 0; j < 16; ++j) lanes.at[j] = static_cast<int32_t>(f(j));
-  return lanes;
-}
-template <class Function>
-constexpr Lanes16 lanes16(Function f) {
-  Lanes16 lanes{};
-  for (int j = 0; j < 32; ++j) lanes.at[j] = static_cast<int16_t>(f(j));
-  return lanes;
-}
-HEARTH_INLINE __m512i vector_of(const Lanes32& lanes) { return _mm512_load_si512(lanes.at); }
-HEARTH_INLINE __m512i vector_of(const Lanes16& lanes) { return _mm512_load_si512(lanes.at); }
-
 struct Isa512 {
+  static constexpr size_t kStep = 64;
   using Floats = __m512;
   using Ints = __m512i;
 
   static HEARTH_INLINE Floats zero() { return _mm512_setzero_ps(); }
   static HEARTH_INLINE Ints int_zero() { return _mm512_setzero_si512(); }
-  static HEARTH_INLINE Floats load(const float* from) { return _mm512_load_ps(from); }
-  static HEARTH_INLINE Ints load(const int32_t* from) { return _mm512_load_si512(from); }
   static HEARTH_INLINE Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static HEARTH_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static HEARTH_INLINE Floats to_float(Ints a) { return _mm512_cvtepi32_ps(a); }
-  static HEARTH_INLINE float sum(Floats a) { return _mm512_reduce_add_ps(a); }
-  static HEARTH_INLINE Ints dot(Ints acc, Ints weights, const int8_t* quants) {
-    return _mm512_dpbusd_epi32(acc, weights, _mm512_load_si512(quants));
-  }
+  static constexpr size_t kLanes = 16;
+  static constexpr size_t kRowVectors = 2;
+  static constexpr size_t kTileColumns = 8;
 
+  static HEARTH_INLINE Ints bytes(int value) { return _mm512_set1_epi8(static_cast<char>(value)); }
+  static HEARTH_INLINE Floats set(float value) { return _mm512_set1_ps(value); }
+  static HEARTH_INLINE Ints sub(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
+  static HEARTH_INLINE Ints load_ints(const void* from) { return _mm512_load_si512(from); }
+  static HEARTH_INLINE Floats load_floats(const float* from) { return _mm512_load_ps(from); }
+  static HEARTH_INLINE void store_ints(void* to, Ints a) { _mm512_store_si512(to, a); }
+  static HEARTH_INLINE void store_floats(float* to, Floats a) { _mm512_store_ps(to, a); }
+  static HEARTH_INLINE Ints broadcast(const uint8_t* four) {
+    int word;
+    std::memcpy(&word, four, sizeof word);
+    return _mm512_set1_epi32(word);
+  }
   template <class F>
-  static void pack(const int8_t* quants, const float* scales, PackedUnit& out);
-};
-
-// Each vector takes its 16 fours of quants out of all 64: those from the first and from the second
-// half are looked up separately.
-template <class F>
-void Isa512::pack(const int8_t* quants, const float* scales, PackedUnit& out) {
-  const __m512i q[] = {_mm512_loadu_si512(quants), _mm512_loadu_si512(quants + 64),
-                       _mm512_loadu_si512(quants + 128), _mm512_loadu_si512(quants + 192)};
-  __m512i sums = int_zero();
-  unrolled<kVectors>([&](auto v) {
-    constexpr int kV = v;
-    static constexpr Lanes32 kIndex = lanes32([](int j) { return F::dword(kV, j) % 32; });
-    constexpr auto kUpper = [] {
-      uint16_t mask = 0;
-      for (int j = 0; j < 16; ++j) {
-        if (F::dword(kV, j) >= 32) mask = static_cast<uint16_t>(mask | 1 << j);
-      }
-      return mask;
-    }();
-    const __m512i low = _mm512_permutex2var_epi32(q[0], vector_of(kIndex), q[1]);
-    const __m512i high = _mm512_permutex2var_epi32(q[2], vector_of(kIndex), q[3]);
-    const __m512i quads = _mm512_mask_blend_epi32(kUpper, low, high);
-    _mm512_store_si512(out.quants[kV], quads);
-    sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), quads);
-  });
-  static constexpr Lanes32 kBlocks = lanes32([](int j) { return F::dword(0, j) / 8; });
-  const __m512 table = _mm512_castps256_ps512(_mm256_loadu_ps(scales));
-  const __m512 scale = _mm512_permutexvar_ps(vector_of(kBlocks), table);
-  _mm512_store_ps(out.scales, scale);
-  if constexpr (F::kHasMin) {
-    _mm512_store_ps(out.sums, _mm512_mul_ps(_mm512_cvtepi32_ps(sums), scale));
-  } else {
-    const __m512i offset = _mm512_set1_epi32(-F::kOffset);
-    _mm512_store_si512(out.starts, _mm512_mullo_epi32(sums, offset));
+  static HEARTH_INLINE Ints dot_packed(Ints acc, Ints activations, Ints weights) {
+    return _mm512_dpbusd_epi32(acc, activations, weights);
   }
-}
-
-using Weights = Unpacked<Isa512>;
-
-HEARTH_INLINE __m512i low_nibbles(__m512i bytes) {
-  return _mm512_and_si512(bytes, _mm512_set1_epi8(15));
-}
-HEARTH_INLINE __m512i high_nibbles(__m512i bytes) {
-  return low_nibbles(_mm512_srli_epi16(bytes, 4));
-}
-
-// --- Blocks of 32: eight of them, two in each of four loads. ---
-
-// Everything in these blocks stands at even bytes, so 16-bit words are looked up: out of the loads
-// of blocks 0 to 3 for the first four and, with the same indices, out of those of blocks 4 to 7.
-template <class Block>
-struct EightBlocks {
-  static constexpr int kWords = sizeof(Block) / 2;
-  // Where the field of block `block` (0 to 3) that begins at byte `offset` stands in two loads.
-  static constexpr int word(int block, int offset) {
-    return block / 2 * 32 + block % 2 * kWords + offset / 2;
+  template <int kOffset>
+  static HEARTH_INLINE Ints to_signed(Ints quants) {
+    return _mm512_sub_epi8(quants, bytes(kOffset));
   }
-
-  __m512i pair[4];
-
-  HEARTH_INLINE explicit EightBlocks(const std::byte* unit) {
-    constexpr __mmask32 kPair = kWords >= 16 ? ~__mmask32{0} : (__mmask32{1} << (2 * kWords)) - 1;
-    unrolled<4>(
-        [&](auto i) { pair[i] = _mm512_maskz_loadu_epi16(kPair, unit + i * 2 * sizeof(Block)); });
-  }
-
-  // Lane j of a format stands for block 4 * second(j) + first_four(j).
-  template <class F>
-  HEARTH_INLINE __m512i look_up(__m512i index) const {
-    constexpr auto kSecond = [] {
-      uint32_t mask = 0;
-      for (int j = 0; j < 32; ++j) {
-        if (F::block(j % 16) >= 4) mask |= uint32_t{1} << j;
-      }
-      return mask;
-    }();
-    return _mm512_mask_blend_epi16(kSecond, _mm512_permutex2var_epi16(pair[0], index, pair[1]),
-                                   _mm512_permutex2var_epi16(pair[2], index, pair[3]));
-  }
-  // The float of each lane's block at byte `first`; and at byte `second`, for the upper half.
-  template <class F, int first, int second>
-  HEARTH_INLINE __m512i halves() const {
-    static constexpr Lanes16 kIndex =
-        lanes16([](int j) { return word(F::block(j % 16) % 4, j < 16 ? first : second); });
-    return look_up<F>(vector_of(kIndex));
-  }
-};
-
-HEARTH_INLINE __m512 floats_of_lower(__m512i halves) {
-  return _mm512_cvtph_ps(_mm512_castsi512_si256(halves));
-}
-HEARTH_INLINE __m512 floats_of_upper(__m512i halves) {
-  return _mm512_cvtph_ps(_mm512_extracti64x4_epi64(halves, 1));
-}
-
-// 16 bytes of each block, low halves before high halves.
-//
-// Lanes of 128 bits: the first (second) 8 bytes of block g, then of block g + 4; vectors: low and
-// high nibbles of the first bytes, low and high nibbles of the second.
-template <class Block, int offset, bool has_min>
-struct NibbleFormat {
-  static constexpr size_t kBlock = 32;
-  static constexpr size_t kBlockBytes = sizeof(Block);
-  static constexpr size_t kUnitBytes = 8 * sizeof(Block);
-  static constexpr int kOffset = offset;
-  static constexpr bool kHasMin = has_min;
-  static constexpr int block(int lane) { return lane / 4 + 4 * (lane % 4 / 2); }
-  static constexpr int dword(int v, int lane) {
-    return block(lane) * 8 + v % 2 * 4 + v / 2 * 2 + lane % 2;
-  }
-
-  static HEARTH_INLINE void unpack_nibbles(const EightBlocks<Block>& blocks, Weights& out) {
-    constexpr int kQuants = offsetof(Block, quants);
-    static constexpr Lanes16 kIndex =
-        lanes16([](int j) { return EightBlocks<Block>::word(j / 8, kQuants) + j % 8; });
-    const __m512i index = vector_of(kIndex);
-    const __m512i low = _mm512_permutex2var_epi16(blocks.pair[0], index, blocks.pair[1]);
-    const __m512i high = _mm512_permutex2var_epi16(blocks.pair[2], index, blocks.pair[3]);
-    const __m512i first = _mm512_unpacklo_epi64(low, high);
-    const __m512i second = _mm512_unpackhi_epi64(low, high);
-    out.quants[0] = low_nibbles(first);
-    out.quants[1] = high_nibbles(first);
-    out.quants[2] = low_nibbles(second);
-    out.quants[3] = high_nibbles(second);
-  }
-
-  // Adds 16 to the quants whose bit of the block's 32 is set.
-  template <class F>
-  static HEARTH_INLINE void add_fifth_bits(const EightBlocks<Block>& blocks, Weights& out) {
-    constexpr int kHigh = offsetof(Block, high);
-    static constexpr Lanes16 kIndex =
-        lanes16([](int j) { return EightBlocks<Block>::word(block(j / 2) % 4, kHigh) + j % 2; });
-    constexpr auto kSecond = [] {
-      uint16_t mask = 0;
-      for (int j = 0; j < 16; ++j) {
-        if (block(j) >= 4) mask = static_cast<uint16_t>(mask | 1 << j);
-      }
-      return mask;
-    }();
-    const __m512i index = vector_of(kIndex);
-    const __m512i bits = _mm512_mask_blend_epi32(
-        kSecond, _mm512_permutex2var_epi16(blocks.pair[0], index, blocks.pair[1]),
-        _mm512_permutex2var_epi16(blocks.pair[2], index, blocks.pair[3]));
-    // Byte k of a lane tests bit k of the four that are the lane's, in one byte of the 32 bits.
-    static constexpr Lanes32 kTests =
-        lanes32([](int j) { return j % 2 == 0 ? 0x08040201 : int32_t(0x80402010); });
-    unrolled<kVectors>([&](auto v) {
-      constexpr int kV = v;
-      static constexpr Lanes32 kByte =
-          lanes32([](int j) { return (j % 4 * 4 + kV % 2 * 2 + kV / 2) * 0x01010101; });
-      const __m512i spread = _mm512_shuffle_epi8(bits, vector_of(kByte));
-      const __mmask64 set = _mm512_test_epi8_mask(spread, vector_of(kTests));
-      out.quants[kV] =
-          _mm512_mask_add_epi8(out.quants[kV], set, out.quants[kV], _mm512_set1_epi8(16));
+  static HEARTH_INLINE void transpose(Ints (&m)[16]) {
+    Ints t[16];
+    unrolled<8>([&](auto i) {
+      t[2 * i] = _mm512_unpacklo_epi32(m[2 * i], m[2 * i + 1]);
+      t[2 * i + 1] = _mm512_unpackhi_epi32(m[2 * i], m[2 * i + 1]);
+    });
+    Ints u[16];  // u[4 i + j]: lanes 4 q + j of rows 4 i to 4 i + 3, for each quarter q
+    unrolled<4>([&](auto i) {
+      u[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+      u[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+      u[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+      u[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    });
+    unrolled<4>([&](auto j) {
+      const Ints low_even = _mm512_shuffle_i32x4(u[j], u[4 + j], 0x88);
+      const Ints low_odd = _mm512_shuffle_i32x4(u[j], u[4 + j], 0xDD);
+      const Ints high_even = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0x88);
+      const Ints high_odd = _mm512_shuffle_i32x4(u[8 + j], u[12 + j], 0xDD);
+      m[j] = _mm512_shuffle_i32x4(low_even, high_even, 0x88);
+      m[4 + j] = _mm512_shuffle_i32x4(low_odd, high_odd, 0x88);
+      m[8 + j] = _mm512_shuffle_i32x4(low_even, high_even, 0xDD);
+      m[12 + j] = _mm512_shuffle_i32x4(low_odd, high_odd, 0xDD);
     });
   }
+  static HEARTH_INLINE void transpose(Floats (&m)[16]) {
+    Ints ints[16];
+    unrolled<16>([&](auto i) { ints[i] = _mm512_castps_si512(m[i]); });
+    transpose(ints);
+    unrolled<16>([&](auto i) { m[i] = _mm512_castsi512_ps(ints[i]); });
+  }
+};
+
+struct Step {
+  __m512i quants;  // unsigned
+  __m512 scale;    // for each lane of 4 quants
+  __m512 min;      // added, when the format has one
+};
+
+// --- Blocks of 32: a unit is two blocks, one vector. ---
+
+HEARTH_INLINE __m512i load_halves(const uint8_t* first, const uint8_t* second) {
+  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first));
+  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second));
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+// 16 bytes of each block, low halves before high halves: the order of the weights.
+HEARTH_INLINE __m512i nibbles(const uint8_t* first, const uint8_t* second) {
+  const __m256i a =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(first)));
+  const __m256i b =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(second)));
+  const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(a), b, 1);
+  const __m512i shifts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
+  return _mm512_and_si512(_mm512_srlv_epi64(both, shifts), _mm512_set1_epi8(15));
+}
+
+HEARTH_INLINE __m512 half_lanes(uint16_t first, uint16_t second) {
+  const __m128i a = _mm_set1_epi16(static_cast<short>(first));
+  const __m128i b = _mm_set1_epi16(static_cast<short>(second));
+  return _mm512_cvtph_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1));
+}
+
+template <class Block>
+struct PairRow {
+  const Block* blocks;
+  HEARTH_INLINE void begin(const std::byte* unit) { blocks = reinterpret_cast<const Block*>(unit); }
+  HEARTH_INLINE __m512 scale() const { return half_lanes(blocks[0].d_f16, blocks[1].d_f16); }
+  HEARTH_INLINE __m512i low_quants() const { return nibbles(blocks[0].quants, blocks[1].quants); }
+  // The fifth bit of each quant, as 16.
+  HEARTH_INLINE __m512i with_high_bits(__m512i quants) const {
+    uint32_t first, second;
+    std::memcpy(&first, blocks[0].high, sizeof first);
+    std::memcpy(&second, blocks[1].high, sizeof second);
+    const __mmask64 mask = static_cast<uint64_t>(second) << 32 | first;
+    return _mm512_mask_add_epi8(quants, mask, quants, _mm512_set1_epi8(16));
+  }
+};
+
+template <class Block, int offset, bool has_min>
+struct PairFormat {
+  static constexpr size_t kUnit = 64;
+  static constexpr int kSteps = 1;
+  static constexpr size_t kUnitBytes = 2 * sizeof(Block);
+  static constexpr int kOffset = offset;
+  static constexpr bool kHasMin = has_min;
+  static constexpr int kGroup = 32;
 };
 
 template <DType>
 struct Format;
 
 template <>
-struct Format<DType::Q4_0> : NibbleFormat<BlockQ4_0, 8, false> {
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const EightBlocks<BlockQ4_0> blocks(unit);
-    Weights out;
-    unpack_nibbles(blocks, out);
-    out.scale = floats_of_lower(blocks.halves<Format, 0, 0>());
-    return out;
-  }
+struct Format<DType::Q4_0> : PairFormat<BlockQ4_0, 8, false> {
+  struct Row : PairRow<BlockQ4_0> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {low_quants(), scale(), _mm512_setzero_ps()};
+    }
+  };
 };
 
 template <>
-struct Format<DType::Q4_1> : NibbleFormat<BlockQ4_1, 0, true> {
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const EightBlocks<BlockQ4_1> blocks(unit);
-    Weights out;
-    unpack_nibbles(blocks, out);
-    const __m512i halves = blocks.halves<Format, 0, offsetof(BlockQ4_1, m_f16)>();
-    out.scale = floats_of_lower(halves);
-    out.min = floats_of_upper(halves);
-    return out;
-  }
+struct Format<DType::Q4_1> : PairFormat<BlockQ4_1, 0, true> {
+  struct Row : PairRow<BlockQ4_1> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {low_quants(), scale(), half_lanes(blocks[0].m_f16, blocks[1].m_f16)};
+    }
+  };
 };
 
 template <>
-struct Format<DType::Q5_0> : NibbleFormat<BlockQ5_0, 16, false> {
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const EightBlocks<BlockQ5_0> blocks(unit);
-    Weights out;
-    unpack_nibbles(blocks, out);
-    add_fifth_bits<Format>(blocks, out);
-    out.scale = floats_of_lower(blocks.halves<Format, 0, 0>());
-    return out;
-  }
+struct Format<DType::Q5_0> : PairFormat<BlockQ5_0, 16, false> {
+  struct Row : PairRow<BlockQ5_0> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {with_high_bits(low_quants()), scale(), _mm512_setzero_ps()};
+    }
+  };
 };
 
 template <>
-struct Format<DType::Q5_1> : NibbleFormat<BlockQ5_1, 0, true> {
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const EightBlocks<BlockQ5_1> blocks(unit);
-    Weights out;
-    unpack_nibbles(blocks, out);
-    add_fifth_bits<Format>(blocks, out);
-    const __m512i halves = blocks.halves<Format, 0, offsetof(BlockQ5_1, m_f16)>();
-    out.scale = floats_of_lower(halves);
-    out.min = floats_of_upper(halves);
-    return out;
-  }
+struct Format<DType::Q5_1> : PairFormat<BlockQ5_1, 0, true> {
+  struct Row : PairRow<BlockQ5_1> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {with_high_bits(low_quants()), scale(), half_lanes(blocks[0].m_f16, blocks[1].m_f16)};
+    }
+  };
 };
 
-// 32 signed bytes of each block: a transposition of 4 x 4 words of 64 bits in each half.
 template <>
-struct Format<DType::Q8_0> {
-  static constexpr size_t kBlock = 32;
-  static constexpr size_t kBlockBytes = sizeof(BlockQ8_0);
-  static constexpr size_t kUnitBytes = 8 * sizeof(BlockQ8_0);
-  static constexpr int kOffset = 128;
-  static constexpr bool kHasMin = false;
-  static constexpr int block(int lane) { return lane / 8 * 4 + lane % 4 / 2 * 2 + lane / 4 % 2; }
-  static constexpr int dword(int v, int lane) {
-    return block(lane) * 8 + (v % 2 * 2 + v / 2) * 2 + lane % 2;
-  }
-
-  static HEARTH_INLINE __m512i two_blocks(const BlockQ8_0* from) {
-    const __m256i first = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from[0].quants));
-    const __m256i second = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from[1].quants));
-    return _mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1);
-  }
-
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const auto* blocks = reinterpret_cast<const BlockQ8_0*>(unit);
-    const __m512i q01 = two_blocks(blocks), q23 = two_blocks(blocks + 2);
-    const __m512i q45 = two_blocks(blocks + 4), q67 = two_blocks(blocks + 6);
-    const __m512i even03 = _mm512_unpacklo_epi64(q01, q23), odd03 = _mm512_unpackhi_epi64(q01, q23);
-    const __m512i even47 = _mm512_unpacklo_epi64(q45, q67), odd47 = _mm512_unpackhi_epi64(q45, q67);
-    const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
-    Weights out;
-    out.quants[0] = _mm512_xor_si512(_mm512_shuffle_i64x2(even03, even47, 0x88), sign);
-    out.quants[1] = _mm512_xor_si512(_mm512_shuffle_i64x2(even03, even47, 0xDD), sign);
-    out.quants[2] = _mm512_xor_si512(_mm512_shuffle_i64x2(odd03, odd47, 0x88), sign);
-    out.quants[3] = _mm512_xor_si512(_mm512_shuffle_i64x2(odd03, odd47, 0xDD), sign);
-    out.scale = floats_of_lower(EightBlocks<BlockQ8_0>(unit).halves<Format, 0, 0>());
-    return out;
-  }
+struct Format<DType::Q8_0> : PairFormat<BlockQ8_0, 128, false> {
+  struct Row : PairRow<BlockQ8_0> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      const __m512i quants = load_halves(reinterpret_cast<const uint8_t*>(blocks[0].quants),
+                                         reinterpret_cast<const uint8_t*>(blocks[1].quants));
+      const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+      return {_mm512_xor_si512(quants, sign), scale(), _mm512_setzero_ps()};
+    }
+  };
 };
 
-// --- Blocks of 256. ---
+// --- Blocks of 256: a unit is one block, four vectors of two 32-groups (2s and 2s + 1). ---
 
-template <class Block, int offset, bool has_min>
+template <class Block, int offset, bool has_min, int group>
 struct SuperFormat {
-  static constexpr size_t kBlock = kSuperBlock;
-  static constexpr size_t kBlockBytes = sizeof(Block);
+  static constexpr size_t kUnit = kSuperBlock;
+  static constexpr int kSteps = 4;
   static constexpr size_t kUnitBytes = sizeof(Block);
   static constexpr int kOffset = offset;
   static constexpr bool kHasMin = has_min;
+  static constexpr int kGroup = group;
 };
 
-// One scale for 32 weights (Q4_K, Q5_K): lanes 2g and 2g + 1 are 8 bytes of 32-group g, whose
-// nibbles are the low ones of the same 32 bytes as the high ones of group g + 1, for an even g.
-template <class Block>
-struct GroupFormat : SuperFormat<Block, 0, true> {
-  static constexpr int dword(int v, int lane) { return lane / 2 * 8 + 2 * v + lane % 2; }
-
-  static HEARTH_INLINE Weights unpack_nibbles(const Block* block) {
-    Weights out;
-    const __m512i first = _mm512_loadu_si512(block->quants);
-    const __m512i second = _mm512_loadu_si512(block->quants + 64);
-    const __m512i shifts = _mm512_setr_epi64(0, 4, 0, 4, 0, 4, 0, 4);
-    unrolled<kVectors>([&](auto v) {
-      constexpr int kV = v;
-      const __m512i index =
-          _mm512_setr_epi64(kV, kV, 4 + kV, 4 + kV, 8 + kV, 8 + kV, 12 + kV, 12 + kV);
-      const __m512i bytes = _mm512_permutex2var_epi64(first, index, second);
-      out.quants[kV] = low_nibbles(_mm512_srlv_epi64(bytes, shifts));
-    });
-    // 8 scales, then 8 minimums with their sign turned, ready to add.
-    const __m512 d = _mm512_set1_ps(_cvtsh_ss(block->d_f16));
-    const __m512 dmin = _mm512_set1_ps(-_cvtsh_ss(block->dmin_f16));
-    const __m512 table =
-        _mm512_mul_ps(_mm512_mask_blend_ps(0xFF00, d, dmin),
-                      _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(decode_scales_k4(block->scales))));
-    static constexpr Lanes32 kScales = lanes32([](int j) { return j / 2; });
-    static constexpr Lanes32 kMins = lanes32([](int j) { return 8 + j / 2; });
-    out.scale = _mm512_permutexvar_ps(vector_of(kScales), table);
-    out.min = _mm512_permutexvar_ps(vector_of(kMins), table);
-    return out;
-  }
-};
-
-template <>
-struct Format<DType::Q4_K> : GroupFormat<BlockQ4_K> {
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    return unpack_nibbles(reinterpret_cast<const BlockQ4_K*>(unit));
-  }
-};
-
-template <>
-struct Format<DType::Q5_K> : GroupFormat<BlockQ5_K> {
-  // Bit g of byte i is the fifth of weight i of 32-group g.
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const auto* block = reinterpret_cast<const BlockQ5_K*>(unit);
-    Weights out = unpack_nibbles(block);
-    static constexpr Lanes32 kPlanes = lanes32([](int j) { return 0x01010101u << (j / 2); });
-    unrolled<kVectors>([&](auto v) {
-      int64_t eight;
-      std::memcpy(&eight, block->high + 8 * v, sizeof eight);
-      const __mmask64 set = _mm512_test_epi8_mask(_mm512_set1_epi64(eight), vector_of(kPlanes));
-      out.quants[v] = _mm512_mask_add_epi8(out.quants[v], set, out.quants[v], _mm512_set1_epi8(16));
-    });
-    return out;
-  }
-};
-
-// One scale for 16 weights (Q2_K, Q3_K, Q6_K): a lane for each, in order.
-template <class Block, int offset, bool has_min>
-struct SixteensFormat : SuperFormat<Block, offset, has_min> {
-  static constexpr int dword(int v, int lane) { return 4 * lane + v; }
-
-  // Q2_K and Q3_K: 64 bytes; 32-group g in 32 bytes of half g / 4, at bit 2 * (g % 4).
-  static HEARTH_INLINE void unpack_pairs_of_bits(const uint8_t* from, Weights& out) {
-    const __m512i bytes = _mm512_loadu_si512(from);
-    static constexpr Lanes32 kShift = lanes32([](int j) { return j / 2 % 4 * 2; });
-    unrolled<kVectors>([&](auto v) {
-      constexpr int kV = v;
-      static constexpr Lanes32 kIndex = lanes32([](int j) { return j / 8 * 8 + j % 2 * 4 + kV; });
-      const __m512i quads = _mm512_permutexvar_epi32(vector_of(kIndex), bytes);
-      out.quants[kV] =
-          _mm512_and_si512(_mm512_srlv_epi32(quads, vector_of(kShift)), _mm512_set1_epi8(3));
-    });
-  }
-};
-
-// a | (b & kMask) in each byte.
-template <int kMask>
-HEARTH_INLINE __m512i or_masked(__m512i a, __m512i b) {
-  return _mm512_ternarylogic_epi32(a, b, _mm512_set1_epi8(kMask), 0xF8);
+HEARTH_INLINE __m512i twice(const uint8_t* from) {
+  return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
-template <>
-struct Format<DType::Q6_K> : SixteensFormat<BlockQ6_K, 32, false> {
-  // Quarter q of half h: the low nibbles (high ones for q / 2) of 32 bytes, and bits 2q of 32 more.
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const auto* block = reinterpret_cast<const BlockQ6_K*>(unit);
-    Weights out;
-    const __m512i first = _mm512_loadu_si512(block->low);
-    const __m512i second = _mm512_loadu_si512(block->low + 64);
-    const __m512i top = _mm512_loadu_si512(block->high);
-    static constexpr Lanes32 kShift = lanes32([](int j) { return j / 4 % 2 * 4; });
-    static constexpr Lanes32 kTurn = lanes32([](int j) { return (4 - j / 2 % 4 * 2) & 31; });
-    unrolled<kVectors>([&](auto v) {
-      constexpr int kV = v;
-      static constexpr Lanes32 kLow =
-          lanes32([](int j) { return j / 8 * 16 + j / 2 % 2 * 8 + j % 2 * 4 + kV; });
-      static constexpr Lanes32 kHigh = lanes32([](int j) { return j / 8 * 8 + j % 2 * 4 + kV; });
-      const __m512i quads = _mm512_permutex2var_epi32(first, vector_of(kLow), second);
-      const __m512i low = low_nibbles(_mm512_srlv_epi32(quads, vector_of(kShift)));
-      const __m512i high = _mm512_permutexvar_epi32(vector_of(kHigh), top);
-      out.quants[kV] = or_masked<0x30>(low, _mm512_rolv_epi32(high, vector_of(kTurn)));
-    });
-    const __m128i scales = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block->scales));
-    out.scale = _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
-                              _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(scales)));
-    return out;
+// Bits from..from+7 of the first 32 bytes and second..second+7 of the other 32, under a byte mask.
+template <int kFirst, int kSecond, int kMask>
+HEARTH_INLINE __m512i shifted(__m512i bytes) {
+  const __m512i shifts =
+      _mm512_setr_epi64(kFirst, kFirst, kFirst, kFirst, kSecond, kSecond, kSecond, kSecond);
+  return _mm512_and_si512(_mm512_srlv_epi64(bytes, shifts), _mm512_set1_epi8(kMask));
+}
+
+// Adds kValue to each quant whose bit 2s (first 32) or 2s + 1 (second 32) of `bits` is set.
+template <int s, int kValue>
+HEARTH_INLINE __m512i with_bit_plane(__m512i quants, __m512i bits) {
+  const __m512i first = _mm512_set1_epi8(static_cast<char>(1 << (2 * s)));
+  const __m512i second = _mm512_set1_epi8(static_cast<char>(1 << (2 * s + 1)));
+  const __m512i plane = _mm512_mask_blend_epi64(0xF0, first, second);
+  const __mmask64 set = _mm512_test_epi8_mask(bits, plane);
+  return _mm512_mask_add_epi8(quants, set, quants, _mm512_set1_epi8(kValue));
+}
+
+// Lanes of step s when there is one scale for 16 weights: 4 lanes each of entries 4s to 4s + 3.
+template <int s>
+HEARTH_INLINE __m512 lanes_of_16(__m512 table) {
+  constexpr int a = 4 * s;
+  const __m512i index = _mm512_setr_epi32(a, a, a, a, a + 1, a + 1, a + 1, a + 1, a + 2, a + 2,
+                                          a + 2, a + 2, a + 3, a + 3, a + 3, a + 3);
+  return _mm512_permutexvar_ps(index, table);
+}
+
+// Lanes of step s when there is one scale for 32 weights: 8 lanes each of entries first and first
+// + 1.
+template <int kEntry>
+HEARTH_INLINE __m512 lanes_of_32(__m512 table) {
+  constexpr int a = kEntry, b = kEntry + 1;
+  const __m512i index = _mm512_setr_epi32(a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b);
+  return _mm512_permutexvar_ps(index, table);
+}
+
+// Q4_K and Q5_K: 8 scales, then 8 minimums with their sign turned, ready to add.
+template <class Block>
+struct RowK4 {
+  const Block* block;
+  __m512 table;
+
+  HEARTH_INLINE void begin(const std::byte* unit) {
+    block = reinterpret_cast<const Block*>(unit);
+    const __m512 d = _mm512_set1_ps(_cvtsh_ss(block->d_f16));
+    const __m512 dmin = _mm512_set1_ps(-_cvtsh_ss(block->dmin_f16));
+    const __m512 factors = _mm512_mask_blend_ps(0xFF00, d, dmin);
+    table = _mm512_mul_ps(
+        factors, _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(decode_scales_k4(block->scales))));
+  }
+  template <int s>
+  HEARTH_INLINE __m512i low_quants() const {
+    return shifted<0, 4, 15>(twice(block->quants + 32 * s));
+  }
+  template <int s>
+  HEARTH_INLINE Step with_scales(__m512i quants) const {
+    return {quants, lanes_of_32<2 * s>(table), lanes_of_32<8 + 2 * s>(table)};
   }
 };
 
 template <>
-struct Format<DType::Q2_K> : SixteensFormat<BlockQ2_K, 0, true> {
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const auto* block = reinterpret_cast<const BlockQ2_K*>(unit);
-    Weights out;
-    unpack_pairs_of_bits(block->quants, out);
-    const __m512i words =
-        _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block->scales)));
-    out.scale = _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
-                              _mm512_cvtepi32_ps(_mm512_and_si512(words, _mm512_set1_epi32(15))));
-    out.min = _mm512_mul_ps(_mm512_set1_ps(-_cvtsh_ss(block->dmin_f16)),
-                            _mm512_cvtepi32_ps(_mm512_srli_epi32(words, 4)));
-    return out;
-  }
+struct Format<DType::Q4_K> : SuperFormat<BlockQ4_K, 0, true, 32> {
+  struct Row : RowK4<BlockQ4_K> {
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      return with_scales<s>(low_quants<s>());
+    }
+  };
 };
 
 template <>
-struct Format<DType::Q3_K> : SixteensFormat<BlockQ3_K, 4, false> {
-  // Bit g of byte i of `high` is the third of weight i of 32-group g.
-  static HEARTH_INLINE Weights unpack(const std::byte* unit) {
-    const auto* block = reinterpret_cast<const BlockQ3_K*>(unit);
-    Weights out;
-    unpack_pairs_of_bits(block->quants, out);
-    const __m512i high =
-        _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block->high)));
-    static constexpr Lanes32 kTurn = lanes32([](int j) { return (2 - j / 2) & 31; });
-    unrolled<kVectors>([&](auto v) {
-      constexpr int kV = v;
-      static constexpr Lanes32 kIndex = lanes32([](int j) { return j % 2 * 4 + kV; });
-      const __m512i quads = _mm512_permutexvar_epi32(vector_of(kIndex), high);
-      out.quants[kV] = or_masked<4>(out.quants[kV], _mm512_rolv_epi32(quads, vector_of(kTurn)));
-    });
-    out.scale =
-        _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
-                      _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(decode_scales_k3(block->scales))));
-    return out;
-  }
+struct Format<DType::Q5_K> : SuperFormat<BlockQ5_K, 0, true, 32> {
+  struct Row : RowK4<BlockQ5_K> {
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      return with_scales<s>(with_bit_plane<s, 16>(low_quants<s>(), twice(block->high)));
+    }
+  };
 };
 
-struct QuantDots {
-  template <DType type>
-  static void run(const DotArgs& args) {
-    dot_packed<Isa512, Format<type>>(args);
-  }
+template <>
+struct Format<DType::Q6_K> : SuperFormat<BlockQ6_K, 32, false, 16> {
+  struct Row {
+    const BlockQ6_K* block;
+    __m512 scales;
+
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ6_K*>(unit);
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block->scales));
+      scales = _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
+                             _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const __m512i low = _mm512_loadu_si512(block->low + 64 * (s / 2));
+      const __m512i bits = shifted<4 * (s % 2), 4 * (s % 2), 15>(low);
+      const __m512i high =
+          shifted<4 * (s % 2), 4 * (s % 2) + 2, 3>(twice(block->high + 32 * (s / 2)));
+      return {_mm512_or_si512(bits, _mm512_slli_epi16(high, 4)), lanes_of_16<s>(scales),
+              _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q2_K> : SuperFormat<BlockQ2_K, 0, true, 16> {
+  struct Row {
+    const BlockQ2_K* block;
+    __m512 scales;
+    __m512 mins;
+
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ2_K*>(unit);
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block->scales));
+      const __m512i words = _mm512_cvtepu8_epi32(bytes);
+      scales = _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
+                             _mm512_cvtepi32_ps(_mm512_and_si512(words, _mm512_set1_epi32(15))));
+      mins = _mm512_mul_ps(_mm512_set1_ps(-_cvtsh_ss(block->dmin_f16)),
+                           _mm512_cvtepi32_ps(_mm512_srli_epi32(words, 4)));
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const __m512i quants =
+          shifted<4 * (s % 2), 4 * (s % 2) + 2, 3>(twice(block->quants + 32 * (s / 2)));
+      return {quants, lanes_of_16<s>(scales), lanes_of_16<s>(mins)};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q3_K> : SuperFormat<BlockQ3_K, 4, false, 16> {
+  struct Row {
+    const BlockQ3_K* block;
+    __m512 scales;
+
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ3_K*>(unit);
+      scales =
+          _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
+                        _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(decode_scales_k3(block->scales))));
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const __m512i low =
+          shifted<4 * (s % 2), 4 * (s % 2) + 2, 3>(twice(block->quants + 32 * (s / 2)));
+      return {with_bit_plane<s, 4>(low, twice(block->high)), lanes_of_16<s>(scales),
+              _mm512_setzero_ps()};
+    }
+  };
 };
 
 }  // namespace
@@ -475,7 +368,10 @@ Kernels make_avx512_kernels() {
   Kernels kernels;
   kernels.level = IsaLevel::avx512;
   kernels.name = "avx512";
-  kernels.dot = dot_any<Avx512, QuantDots>;
+  kernels.dot = dot_avx512;
+  kernels.gemm = gemm_any<Avx512, Format, Isa512>;
+  kernels.gemm_scratch = Panel<Isa512>::bytes;
+  kernels.pack = pack_columns;
   fill_vector_ops<Avx512>(kernels);
   return kernels;
 }

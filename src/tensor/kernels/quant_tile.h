@@ -25,8 +25,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "tensor/kernels.h"
 #include "tensor/kernels/unrolled.h"
+#include "tensor/kernels/vector_ops.h"
 
 namespace hearth {
 namespace {
@@ -139,6 +139,44 @@ void dot_quantized(const DotArgs& args) {
   }
   for (; row + 2 <= args.n_rows; row += 2) dot_row_group<I, F, 2>(args, row);
   for (; row < args.n_rows; ++row) dot_row_group<I, F, 1>(args, row);
+}
+
+// body(FormatOf<type>{}) for a quantized type that can be computed.
+template <template <DType> class FormatOf, class Body>
+void with_format(DType type, Body body) {
+  switch (type) {
+    case DType::Q4_0:
+      return body(FormatOf<DType::Q4_0>{});
+    case DType::Q4_1:
+      return body(FormatOf<DType::Q4_1>{});
+    case DType::Q5_0:
+      return body(FormatOf<DType::Q5_0>{});
+    case DType::Q5_1:
+      return body(FormatOf<DType::Q5_1>{});
+    case DType::Q8_0:
+      return body(FormatOf<DType::Q8_0>{});
+    case DType::Q2_K:
+      return body(FormatOf<DType::Q2_K>{});
+    case DType::Q3_K:
+      return body(FormatOf<DType::Q3_K>{});
+    case DType::Q4_K:
+      return body(FormatOf<DType::Q4_K>{});
+    case DType::Q5_K:
+      return body(FormatOf<DType::Q5_K>{});
+    case DType::Q6_K:
+      return body(FormatOf<DType::Q6_K>{});
+    default:
+      return;  // not computable: callers have checked
+  }
+}
+
+// The dot function of an instruction set.
+template <class S, template <DType> class FormatOf, class I>
+void dot_any(DType type, const DotArgs& args) {
+  if (type == DType::F32) return dot_float_rows<S, Storage::f32>(args);
+  if (type == DType::F16) return dot_float_rows<S, Storage::f16>(args);
+  if (type == DType::BF16) return dot_float_rows<S, Storage::bf16>(args);
+  with_format<FormatOf>(type, [&](auto format) { dot_quantized<I, decltype(format)>(args); });
 }
 
 }  // namespace

@@ -1,0 +1,205 @@
+// Prompts: many columns of activations against panels of weights. The rows of a panel, of any
+// quantized format, are unpacked once to signed bytes, interleaved so that one vector holds the
+// same 4 places of a row in each lane, and then multiplied with every tile of columns. Compiled for
+// each instruction set.
+//
+// An instruction set I supplies, beside what quant_tile.h asks for,
+//   I::kLanes, kRowVectors, kTileColumns   rows in a vector, vectors in a panel, columns that a
+//   tile's
+//                                          sums keep in registers at once
+//   I::transpose(vectors)                  kLanes vectors of kLanes 32-bit lanes
+//   I::to_signed<offset>(quants)           what a format's step gives, without its offset
+//   I::dot_packed<F>(acc, activations, weights)   activations unsigned, weights signed
+// and a format F of it also F::kGroup, the weights that share a scale: 16 or 32.
+//
+// Activations are stored plus 128, because the dot instructions want one side unsigned. Each sum
+// therefore begins at -128 * (sum of the group's weights), which is part of the panel. So the
+// integer sum of a group is exact, and each result adds the groups' floats in their order: it
+// depends on nothing but its row and its column.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/kernels/quant_tile.h"
+
+namespace hearth {
+namespace {
+
+// Up to kRows rows of weights in the form that the dot instructions take.
+template <class I>
+struct Panel {
+  static constexpr size_t kRows = I::kLanes * I::kRowVectors;
+  int8_t* quants;   // [padded(n) / 4][kRows][4]
+  float* scales;    // [groups][kRows]
+  float* mins;      // [groups][kRows], for formats with a minimum
+  int32_t* starts;  // [groups][kRows]
+
+  static size_t bytes(size_t n) {
+    const size_t padded = Activations::padded(n);
+    return kRows * (padded + 3 * padded / 16 * sizeof(float));
+  }
+  Panel(std::byte* memory, size_t n) {
+    const size_t padded = Activations::padded(n);
+    quants = reinterpret_cast<int8_t*>(memory);
+    scales = reinterpret_cast<float*>(memory + kRows * padded);
+    mins = scales + kRows * padded / 16;
+    starts = reinterpret_cast<int32_t*>(mins + kRows * padded / 16);
+  }
+};
+
+// kLanes rows of one unit, side by side.
+template <class I, class F>
+struct UnpackedUnit {
+  typename I::Ints quants[F::kSteps][I::kLanes];
+  typename I::Floats scales[F::kSteps][I::kLanes];
+  typename I::Floats mins[F::kSteps][I::kLanes];
+
+  HEARTH_INLINE void read_row(size_t r, const std::byte* bytes) {
+    typename F::Row row;
+    row.begin(bytes);
+    unrolled<F::kSteps>([&](auto s) {
+      const auto step = row.template step<s>();
+      quants[s][r] = I::template to_signed<F::kOffset>(step.quants);
+      scales[s][r] = step.scale;
+      if constexpr (F::kHasMin) mins[s][r] = step.min;
+    });
+  }
+
+  // Into the panel: the rows from first_row on, the places of a row from `place` on.
+  HEARTH_INLINE void write(const Panel<I>& panel, size_t first_row, size_t place) {
+    constexpr size_t kRows = Panel<I>::kRows;
+    constexpr int kGroupVectors = F::kGroup / 4;
+    constexpr int kGroups = I::kLanes / kGroupVectors;  // of a step
+    unrolled<F::kSteps>([&](auto s) {
+      const size_t vector = (place + s * I::kStep) / 4;
+      const size_t group = (place + s * I::kStep) / F::kGroup;
+      I::transpose(quants[s]);
+      I::transpose(scales[s]);
+      if constexpr (F::kHasMin) I::transpose(mins[s]);
+      unrolled<kGroups>([&](auto g) {
+        auto sums = I::int_zero();
+        unrolled<kGroupVectors>([&](auto v) {
+          constexpr int lane = g * kGroupVectors + v;
+          const auto weights = quants[s][lane];
+          sums = I::template dot_packed<F>(sums, I::bytes(128), weights);
+          I::store_ints(panel.quants + ((vector + lane) * kRows + first_row) * 4, weights);
+        });
+        const size_t at = (group + g) * kRows + first_row;
+        I::store_ints(panel.starts + at, I::sub(I::int_zero(), sums));
+        I::store_floats(panel.scales + at, scales[s][g * kGroupVectors]);
+        if constexpr (F::kHasMin) I::store_floats(panel.mins + at, mins[s][g * kGroupVectors]);
+      });
+    });
+  }
+};
+
+// Rows of one vector of lanes. Where the matrix has no more of them the last is taken again.
+template <class I, class F>
+void unpack_rows(const DotArgs& args, size_t row, const Panel<I>& panel, size_t first_lane) {
+  const std::byte* rows[I::kLanes];
+  for (size_t r = 0; r < I::kLanes; ++r) {
+    const size_t wanted = row + r < args.n_rows ? row + r : args.n_rows - 1;
+    rows[r] = args.rows + wanted * args.row_bytes;
+  }
+  const size_t units = args.x.n / F::kUnit;
+  UnpackedUnit<I, F> unit;
+  for (size_t u = 0; u < units; ++u) {
+    for (size_t r = 0; r < I::kLanes; ++r) unit.read_row(r, rows[r] + u * F::kUnitBytes);
+    unit.write(panel, first_lane, u * F::kUnit);
+  }
+  const size_t rest = args.x.n % F::kUnit * F::kUnitBytes / F::kUnit;
+  if (rest == 0) return;
+  for (size_t r = 0; r < I::kLanes; ++r) {
+    std::byte padded[F::kUnitBytes] = {};
+    std::memcpy(padded, rows[r] + units * F::kUnitBytes, rest);
+    unit.read_row(r, padded);
+  }
+  unit.write(panel, first_lane, units * F::kUnit);
+}
+
+// The sums of a panel's rows and kColumns columns of a packed tile, from its column `first` on.
+template <class I, class F, int kColumns>
+struct PanelTile {
+  static constexpr size_t kRows = Panel<I>::kRows;
+  static constexpr int kVectors = I::kRowVectors;
+  alignas(64) float sums[kColumns][kRows] = {};
+
+  HEARTH_INLINE void add_group(const Panel<I>& panel, const PackedTile& x, size_t first,
+                               size_t group) {
+    typename I::Ints dots[kVectors][kColumns];
+    unrolled<kVectors>([&](auto v) {
+      const auto start = I::load_ints(panel.starts + group * kRows + v * I::kLanes);
+      unrolled<kColumns>([&](auto c) { dots[v][c] = start; });
+    });
+    const int8_t* weights = panel.quants + group * F::kGroup * kRows;
+    const uint8_t* columns = x.quants + group * F::kGroup * kPackedColumns + first * 4;
+    unrolled<F::kGroup / 4>([&](auto k) {
+      typename I::Ints rows[kVectors];
+      unrolled<kVectors>(
+          [&](auto v) { rows[v] = I::load_ints(weights + (k * kRows + v * I::kLanes) * 4); });
+      unrolled<kColumns>([&](auto c) {
+        const auto quants = I::broadcast(columns + (k * kPackedColumns + c) * 4);
+        unrolled<kVectors>(
+            [&](auto v) { dots[v][c] = I::template dot_packed<F>(dots[v][c], quants, rows[v]); });
+      });
+    });
+    const float* scales = x.scales + group * F::kGroup / 32 * kPackedColumns + first;
+    const float* column_sums =
+        (F::kGroup == 16 ? x.sums_of_16 : x.sums_of_32) + group * kPackedColumns + first;
+    unrolled<kVectors>([&](auto v) {
+      const size_t at = group * kRows + v * I::kLanes;
+      const auto scale = I::load_floats(panel.scales + at);
+      const auto min = F::kHasMin ? I::load_floats(panel.mins + at) : I::zero();
+      unrolled<kColumns>([&](auto c) {
+        float* sum = sums[c] + v * I::kLanes;
+        auto total =
+            I::fma(I::to_float(dots[v][c]), I::mul(scale, I::set(scales[c])), I::load_floats(sum));
+        if constexpr (F::kHasMin) total = I::fma(min, I::set(column_sums[c]), total);
+        I::store_floats(sum, total);
+      });
+    });
+  }
+};
+
+template <class I, class F, int kColumns>
+void multiply_tile(const DotArgs& args, const Panel<I>& panel, size_t row, size_t column) {
+  const PackedTile x = args.x.tile(column / kPackedColumns);
+  PanelTile<I, F, kColumns> tile;
+  const size_t groups = (args.x.n + F::kUnit - 1) / F::kUnit * (F::kUnit / F::kGroup);
+  for (size_t g = 0; g < groups; ++g) tile.add_group(panel, x, column % kPackedColumns, g);
+  const size_t rows = std::min(tile.kRows, args.n_rows - row);
+  const size_t columns = std::min<size_t>(kColumns, args.x.columns - column);
+  for (size_t c = 0; c < columns; ++c) {
+    std::memcpy(args.out + (column + c) * args.out_stride + row, tile.sums[c],
+                rows * sizeof(float));
+  }
+}
+
+template <class I, class F>
+void gemm_quantized(const DotArgs& args, std::byte* scratch) {
+  const Panel<I> panel(scratch, args.x.n);
+  for (size_t row = 0; row < args.n_rows; row += panel.kRows) {
+    for (size_t v = 0; v < I::kRowVectors && row + v * I::kLanes < args.n_rows; ++v) {
+      unpack_rows<I, F>(args, row + v * I::kLanes, panel, v * I::kLanes);
+    }
+    for (size_t column = 0; column < args.x.columns; column += I::kTileColumns) {
+      multiply_tile<I, F, I::kTileColumns>(args, panel, row, column);
+    }
+  }
+}
+
+// The gemm function of an instruction set.
+template <class S, template <DType> class FormatOf, class I>
+void gemm_any(DType type, const DotArgs& args, std::byte* scratch) {
+  if (type == DType::F32) return dot_float_rows<S, Storage::f32>(args);
+  if (type == DType::F16) return dot_float_rows<S, Storage::f16>(args);
+  if (type == DType::BF16) return dot_float_rows<S, Storage::bf16>(args);
+  with_format<FormatOf>(type,
+                        [&](auto format) { gemm_quantized<I, decltype(format)>(args, scratch); });
+}
+
+}  // namespace
+}  // namespace hearth
