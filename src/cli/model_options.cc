@@ -175,7 +175,7 @@ Result<Speculation> open_speculation(const SpeculationFlags& flags, const engine
   }
   if (kind == "draft" && !with_draft) {
     return fail(ErrorCode::bad_usage, "--speculation draft needs a model: give it with ",
-                "--model-draft FILE.gguf");
+                "-md FILE.gguf");
   }
   Speculation speculation;
   speculation.options.kind = kind == "ngram"   ? Kind::ngram

@@ -3,12 +3,12 @@
 //
 // Error bound of a quantized dot. Integer sums are exact. A lane adds `m` float terms with fused
 // multiply-adds (one for each step and one more with a minimum), each term having been rounded once
-// more (scale times scale, or scale times sum); the lanes are then added in at most 5 levels. By the standard analysis
-// (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum by at most gamma(m +
-// 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the terms' magnitudes.
-// With w0 the value of a weight whose quant is 0 (the minimum, or -offset * scale), a term's parts
-// are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference rounds once: + u
-// |result|.
+// more (scale times scale, or scale times sum); the lanes are then added in at most 5 levels. By
+// the standard analysis (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum
+// by at most gamma(m + 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the
+// terms' magnitudes. With w0 the value of a weight whose quant is 0 (the minimum, or -offset *
+// scale), a term's parts are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference
+// rounds once: + u |result|.
 #include "tensor/kernels.h"
 
 #include <gtest/gtest.h>
