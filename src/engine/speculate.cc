@@ -60,13 +60,14 @@ size_t GuessControl::next() {
 void GuessControl::report(size_t guessed, size_t accepted) {
   if (guessed == 0) return;
   if (accepted == 0) {
-    length_ = least_;
+    length_ = std::clamp(kFirst, least_, most_);
     pause_ = std::min(kLongestPause, (size_t{1} << std::min<size_t>(failures_, 16)) - 1);
     ++failures_;
     return;
   }
   failures_ = 0;
-  const size_t wanted = accepted == guessed ? 2 * std::max(guessed, length_) : accepted + 1;
+  const size_t wanted =
+      accepted == guessed ? 2 * std::max(guessed, length_) : std::max(accepted + 1, kFirst);
   length_ = std::clamp(wanted, least_, most_);
 }
 

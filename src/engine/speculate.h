@@ -59,14 +59,14 @@ class NgramIndex {
 // fewer after some were wrong, and after runs without a right one longer and longer pauses.
 class GuessControl {
  public:
-  GuessControl(size_t least, size_t most) : least_(least), most_(most) {}
+  GuessControl(size_t least, size_t most) : least_(least < most ? least : most), most_(most) {}
 
   // Guesses to make in the next run that could have some; 0 in a pause.
   [[nodiscard]] size_t next();
   void report(size_t guessed, size_t accepted);
 
  private:
-  static constexpr size_t kFirst = 3;
+  static constexpr size_t kFirst = 3;          // fewer would hardly be cheaper
   static constexpr size_t kLongestPause = 64;  // runs
 
   size_t least_;
