@@ -202,12 +202,13 @@ struct NibbleFormat {
     // Byte k of a lane tests bit k of the four that are the lane's, in one byte of the 32 bits.
     static constexpr Lanes32 kTests =
         lanes32([](int j) { return j % 2 == 0 ? 0x08040201 : int32_t(0x80402010); });
+    const __m512i tests = vector_of(kTests);
     unrolled<kUnitVectors>([&](auto v) {
       constexpr int kV = v;
       static constexpr Lanes32 kByte =
           lanes32([](int j) { return (j % 4 * 4 + kV % 2 * 2 + kV / 2) * 0x01010101; });
       const __m512i spread = _mm512_shuffle_epi8(bits, vector_of(kByte));
-      const __mmask64 set = _mm512_test_epi8_mask(spread, vector_of(kTests));
+      const __mmask64 set = _mm512_test_epi8_mask(spread, tests);
       out.quants[kV] =
           _mm512_mask_add_epi8(out.quants[kV], set, out.quants[kV], _mm512_set1_epi8(16));
     });
@@ -360,10 +361,11 @@ struct Format<DType::Q5_K> : GroupFormat<BlockQ5_K> {
     const auto* block = reinterpret_cast<const BlockQ5_K*>(unit);
     Weights out = unpack_nibbles(block);
     static constexpr Lanes32 kPlanes = lanes32([](int j) { return 0x01010101u << (j / 2); });
+    const __m512i planes = vector_of(kPlanes);
     unrolled<kUnitVectors>([&](auto v) {
       int64_t eight;
       std::memcpy(&eight, block->high + 8 * v, sizeof eight);
-      const __mmask64 set = _mm512_test_epi8_mask(_mm512_set1_epi64(eight), vector_of(kPlanes));
+      const __mmask64 set = _mm512_test_epi8_mask(_mm512_set1_epi64(eight), planes);
       out.quants[v] = _mm512_mask_add_epi8(out.quants[v], set, out.quants[v], _mm512_set1_epi8(16));
     });
     return out;
@@ -379,12 +381,12 @@ struct SixteensFormat : SuperFormat<Block, offset, has_min> {
   static HEARTH_INLINE void unpack_pairs_of_bits(const uint8_t* from, Weights& out) {
     const __m512i bytes = _mm512_loadu_si512(from);
     static constexpr Lanes32 kShift = lanes32([](int j) { return j / 2 % 4 * 2; });
+    const __m512i shift = vector_of(kShift);
     unrolled<kUnitVectors>([&](auto v) {
       constexpr int kV = v;
       static constexpr Lanes32 kIndex = lanes32([](int j) { return j / 8 * 8 + j % 2 * 4 + kV; });
       const __m512i quads = _mm512_permutexvar_epi32(vector_of(kIndex), bytes);
-      out.quants[kV] =
-          _mm512_and_si512(_mm512_srlv_epi32(quads, vector_of(kShift)), _mm512_set1_epi8(3));
+      out.quants[kV] = _mm512_and_si512(_mm512_srlv_epi32(quads, shift), _mm512_set1_epi8(3));
     });
   }
 };
@@ -405,16 +407,18 @@ struct Format<DType::Q6_K> : SixteensFormat<BlockQ6_K, 32, false> {
     const __m512i second = _mm512_loadu_si512(block->low + 64);
     const __m512i top = _mm512_loadu_si512(block->high);
     static constexpr Lanes32 kShift = lanes32([](int j) { return j / 4 % 2 * 4; });
+    const __m512i shift = vector_of(kShift);
     static constexpr Lanes32 kTurn = lanes32([](int j) { return (4 - j / 2 % 4 * 2) & 31; });
+    const __m512i turn = vector_of(kTurn);
     unrolled<kUnitVectors>([&](auto v) {
       constexpr int kV = v;
       static constexpr Lanes32 kLow =
           lanes32([](int j) { return j / 8 * 16 + j / 2 % 2 * 8 + j % 2 * 4 + kV; });
       static constexpr Lanes32 kHigh = lanes32([](int j) { return j / 8 * 8 + j % 2 * 4 + kV; });
       const __m512i quads = _mm512_permutex2var_epi32(first, vector_of(kLow), second);
-      const __m512i low = low_nibbles(_mm512_srlv_epi32(quads, vector_of(kShift)));
+      const __m512i low = low_nibbles(_mm512_srlv_epi32(quads, shift));
       const __m512i high = _mm512_permutexvar_epi32(vector_of(kHigh), top);
-      out.quants[kV] = or_masked<0x30>(low, _mm512_rolv_epi32(high, vector_of(kTurn)));
+      out.quants[kV] = or_masked<0x30>(low, _mm512_rolv_epi32(high, turn));
     });
     const __m128i scales = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block->scales));
     out.scale = _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
@@ -449,11 +453,12 @@ struct Format<DType::Q3_K> : SixteensFormat<BlockQ3_K, 4, false> {
     const __m512i high =
         _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block->high)));
     static constexpr Lanes32 kTurn = lanes32([](int j) { return (2 - j / 2) & 31; });
+    const __m512i turn = vector_of(kTurn);
     unrolled<kUnitVectors>([&](auto v) {
       constexpr int kV = v;
       static constexpr Lanes32 kIndex = lanes32([](int j) { return j % 2 * 4 + kV; });
       const __m512i quads = _mm512_permutexvar_epi32(vector_of(kIndex), high);
-      out.quants[kV] = or_masked<4>(out.quants[kV], _mm512_rolv_epi32(quads, vector_of(kTurn)));
+      out.quants[kV] = or_masked<4>(out.quants[kV], _mm512_rolv_epi32(quads, turn));
     });
     out.scale =
         _mm512_mul_ps(_mm512_set1_ps(_cvtsh_ss(block->d_f16)),
