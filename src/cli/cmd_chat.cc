@@ -25,6 +25,7 @@ struct ChatOptions {
   ModelOptions model;
   sample::SamplingParams sampling;
   engine::GenerateOptions generate;
+  SpeculationFlags speculation;
   std::string system;
   bool seeded = false;
 };
@@ -169,6 +170,9 @@ Result<void> chat(ChatOptions& options) {
   HEARTH_TRY(const auto model, load_model(options.model));
   HEARTH_TRY([[maybe_unused]] const text::Tokenizer* tokenizer, tokenizer_of(*model));
   HEARTH_TRY(const auto session, open_session(*model, options.model));
+  HEARTH_TRY(const Speculation speculation,
+             open_speculation(options.speculation, *session, options.model));
+  options.generate.speculation = speculation.options;
   if (!options.seeded) options.sampling.seed = os::random_seed();
   introduce_storyteller(options.model, "chat");
   Chat chat(options, *session);
@@ -192,6 +196,7 @@ void add_chat(CLI::App& app, Action& chosen) {
   add_length_flag(*command, options->generate.max_tokens);
   add_sampling_flags(*command, options->sampling);
   add_model_flags(*command, options->model, ModelFlags::compute);
+  add_speculation_flags(*command, options->speculation);
   command->footer("In the chat:\n" + std::string(kHelp));
   command->callback([options, command, &chosen] {
     options->seeded = command->count("--seed") > 0;

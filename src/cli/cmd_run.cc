@@ -18,6 +18,7 @@ struct RunOptions {
   ModelOptions model;
   sample::SamplingParams sampling;
   engine::GenerateOptions generate;
+  SpeculationFlags speculation;
   std::string positional;
   std::string prompt;
   std::string file;
@@ -47,7 +48,8 @@ std::string speed_line(const engine::GenerateResult& r) {
   return cat("hearth: prompt ", r.prompt_tokens, " tokens at ",
              rate(r.prompt_tokens, r.prompt_seconds), "/s, answer ", r.answer_tokens, " tokens at ",
              rate(decoded, r.answer_seconds), "/s, first token after ",
-             fixed(r.first_token_seconds, 2), " s");
+             fixed(r.first_token_seconds, 2), " s, ", r.accepted_tokens, " of ", r.guessed_tokens,
+             " guesses right");
 }
 
 nlohmann::json to_json(const engine::GenerateResult& r, const RunOptions& options,
@@ -57,6 +59,8 @@ nlohmann::json to_json(const engine::GenerateResult& r, const RunOptions& option
           {"finish", name_of(r.finish)},
           {"prompt_tokens", r.prompt_tokens},
           {"answer_tokens", r.answer_tokens},
+          {"guessed_tokens", r.guessed_tokens},
+          {"accepted_tokens", r.accepted_tokens},
           {"prompt_seconds", r.prompt_seconds},
           {"first_token_seconds", r.first_token_seconds},
           {"answer_seconds", r.answer_seconds},
@@ -87,6 +91,9 @@ Result<void> run(RunOptions& options) {
                 "trained for ",
                 model->config().context_length, ")");
   }
+  HEARTH_TRY(const Speculation speculation,
+             open_speculation(options.speculation, *session, options.model));
+  options.generate.speculation = speculation.options;
   if (!options.seeded) options.sampling.seed = os::random_seed();
   if (!options.quiet) introduce_storyteller(options.model, "run");
   const bool terminal = os::is_terminal(1) && !options.json;
@@ -141,6 +148,7 @@ void add_run(CLI::App& app, Action& chosen) {
                     "Go on when the model wants to end");
   add_sampling_flags(*command, options->sampling);
   add_model_flags(*command, options->model, ModelFlags::compute);
+  add_speculation_flags(*command, options->speculation);
   command->add_flag("--json", options->json,
                     "Print one JSON object with text, counts and times at the end");
   command->add_flag("-q,--quiet", options->quiet, "No remarks on standard error");

@@ -62,11 +62,20 @@ int run_program(int argc, char** argv) {
   return hearth::cli::exit_code(done.error());
 }
 
+// The one short flag of llama.cpp's with two letters, which would be read as "-m d".
+void spell_out_flags(int argc, char** argv) {
+  static char model_draft[] = "--model-draft";
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "-md") argv[i] = model_draft;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   hearth::os::protect_standard_streams();
   hearth::os::install_signal_handlers();
+  spell_out_flags(argc, argv);
   try {
     return run_program(argc, argv);
   } catch (const std::bad_alloc&) {

@@ -75,6 +75,29 @@ void add_length_flag(CLI::App& command, size_t& max_tokens) {
       ->check(whole_number(-1, INT32_MAX));
 }
 
+void add_speculation_flags(CLI::App& command, SpeculationFlags& flags) {
+  command
+      .add_option("--speculation", flags.kind,
+                  "How to guess ahead: ngram (what followed the same words before), draft or off; "
+                  "changes speed, never the answer (default: ngram, or draft with a draft model)")
+      ->type_name("KIND")
+      ->check(not_empty());
+  command
+      .add_option(
+          "--model-draft", flags.draft_path,
+          "A smaller GGUF model of the same family, whose guesses the model checks; also -md")
+      ->type_name("FILE")
+      ->check(not_empty());
+  command.add_option("--draft-max,--draft", flags.most, "Tokens to guess at most in one go")
+      ->type_name("N")
+      ->check(whole_number(0, engine::kMaxGuesses))
+      ->capture_default_str();
+  command.add_option("--draft-min", flags.least, "Do not try with fewer guesses than this")
+      ->type_name("N")
+      ->check(whole_number(0, engine::kMaxGuesses))
+      ->capture_default_str();
+}
+
 Result<std::string> model_path(const ModelOptions& options) {
   if (!options.path.empty()) return options.path;
   const std::string program = os::program_folder();
@@ -155,6 +178,37 @@ Result<std::unique_ptr<engine::Session>> open_session(const engine::LoadedModel&
             trained, " that the model was trained for; answers get worse there"));
   }
   return session;
+}
+
+Result<Speculation> open_speculation(const SpeculationFlags& flags, const engine::Session& session,
+                                     const ModelOptions& options) {
+  using Kind = engine::SpeculationOptions::Kind;
+  const bool with_draft = !flags.draft_path.empty();
+  const std::string kind = !flags.kind.empty() ? flags.kind : with_draft ? "draft" : "ngram";
+  if (kind != "ngram" && kind != "draft" && kind != "off") {
+    return fail(ErrorCode::bad_usage, "--speculation is '", printable(kind),
+                "', it must be ngram, draft or off");
+  }
+  if (kind == "draft" && !with_draft) {
+    return fail(ErrorCode::bad_usage, "--speculation draft needs a model: give it with ",
+                "-md FILE.gguf");
+  }
+  Speculation speculation;
+  speculation.options.kind = kind == "ngram"   ? Kind::ngram
+                             : kind == "draft" ? Kind::draft
+                                               : Kind::off;
+  speculation.options.most = flags.most;
+  speculation.options.least = flags.least;
+  if (kind != "draft") return speculation;
+  HEARTH_TRY(const text::Tokenizer* tokenizer, tokenizer_of(session.model()));
+  HEARTH_TRY(speculation.draft_model, engine::LoadedModel::load(flags.draft_path));
+  HEARTH_TRY(const text::Tokenizer* draft_tokenizer, tokenizer_of(*speculation.draft_model));
+  HEARTH_CHECK(engine::check_same_vocabulary(tokenizer->vocab(), draft_tokenizer->vocab()));
+  HEARTH_TRY(engine::SessionOptions wanted, session_options(options));
+  wanted.context = session.context();
+  HEARTH_TRY(speculation.draft, engine::Session::open(*speculation.draft_model, wanted));
+  speculation.options.draft = speculation.draft.get();
+  return speculation;
 }
 
 void introduce_storyteller(const ModelOptions& options, std::string_view command) {

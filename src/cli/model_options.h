@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "engine/generate.h"
 #include "engine/session.h"
 #include "sample/params.h"
 
@@ -23,6 +24,21 @@ struct ModelOptions {
   bool exact = false;
 };
 
+// How answers are sped up by guessing (engine/speculate.h).
+struct SpeculationFlags {
+  std::string kind;        // empty: a draft model if one is given, else n-grams
+  std::string draft_path;  // of the draft model
+  size_t most = engine::SpeculationOptions{}.most;
+  size_t least = engine::SpeculationOptions{}.least;
+};
+
+// The options that the flags ask for, and the draft model that they may refer to.
+struct Speculation {
+  engine::SpeculationOptions options;
+  std::unique_ptr<const engine::LoadedModel> draft_model;
+  std::unique_ptr<engine::Session> draft;
+};
+
 // Which of the flags a command has use for.
 enum class ModelFlags { file_only, compute };
 
@@ -30,6 +46,13 @@ void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags)
 void add_sampling_flags(CLI::App& command, sample::SamplingParams& params);
 // -n: at most so many tokens; -1 or no flag leaves SIZE_MAX.
 void add_length_flag(CLI::App& command, size_t& max_tokens);
+
+void add_speculation_flags(CLI::App& command, SpeculationFlags& flags);
+
+// Loads the draft model, if there is one, for guesses in this session.
+[[nodiscard]] Result<Speculation> open_speculation(const SpeculationFlags& flags,
+                                                   const engine::Session& session,
+                                                   const ModelOptions& options);
 
 // The file that the options name: a path, or the model that came with hearth.
 [[nodiscard]] Result<std::string> model_path(const ModelOptions& options);

@@ -1,5 +1,7 @@
 #include "engine/generate.h"
 
+#include <algorithm>
+
 #include "os/system.h"
 #include "sample/stop.h"
 #include "text/stream_decoder.h"
@@ -35,6 +37,8 @@ Result<bool> read_prompt(Session& session, std::span<const text::Token> prompt,
   return tl::unexpected<Error>(advanced.error());
 }
 
+// The tokens of the session are certain up to `certain_`; behind them stand guesses, whose logits
+// are there already.
 class Answer {
  public:
   Answer(Session& session, sample::Sampler& sampler, const GenerateOptions& options,
@@ -45,7 +49,14 @@ class Answer {
         sink_(sink),
         decoder_(*session.model().tokenizer()),
         stop_(options.stops),
+        speculator_(options.speculation, session.model().config().n_vocab),
+        certain_(session.tokens().size()),
+        first_guess_(certain_),
+        text_(session.tokens().begin(), session.tokens().end()),
         logits_(session.logits()) {}
+  ~Answer() { session_.rewind(certain_); }
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
 
   // One token: chosen, shown, computed. True while the answer goes on.
   Result<bool> step(GenerateResult& result) {
@@ -55,19 +66,28 @@ class Answer {
     };
     if (os::interrupted()) return finish(FinishReason::interrupted);
     if (result.answer_tokens >= options_.max_tokens) return finish(FinishReason::length);
-    HEARTH_TRY(const text::Token token, sampler_.sample(logits_, session_.tokens()));
+    // Without guesses the sampler would see the same: these logits, and what is certain by now.
+    const size_t n_vocab = session_.model().config().n_vocab;
+    HEARTH_TRY(const text::Token token,
+               sampler_.sample(logits_.first(n_vocab), session_.tokens().first(certain_)));
     if (!options_.ignore_eos && session_.model().tokenizer()->vocab().is_end_of_generation(token)) {
       return finish(FinishReason::end);
     }
     ++result.answer_tokens;
     HEARTH_CHECK(show(stop_.push(decoder_.push(token))));
     if (stop_.stopped()) return finish(FinishReason::stop_string);
-    if (session_.room() == 0) return finish(FinishReason::context);
-    const Result<std::span<float>> decoded = session_.decode(std::span(&token, 1));
-    if (!decoded && decoded.error().code == ErrorCode::interrupted)
+    if (certain_ == session_.context()) return finish(FinishReason::context);
+    if (certain_ < session_.tokens().size() && session_.tokens()[certain_] == token) {
+      ++certain_;
+      text_.push_back(token);
+      ++result.accepted_tokens;
+      logits_ = logits_.subspan(n_vocab);
+      return true;
+    }
+    const Result<void> computed = compute(token, result);
+    if (!computed && computed.error().code == ErrorCode::interrupted)
       return finish(FinishReason::interrupted);
-    if (!decoded) return tl::unexpected<Error>(decoded.error());
-    logits_ = *decoded;
+    if (!computed) return tl::unexpected<Error>(computed.error());
     return true;
   }
 
@@ -76,13 +96,34 @@ class Answer {
  private:
   Result<void> show(std::string_view text) { return text.empty() ? Result<void>{} : sink_(text); }
 
+  // Computes a token that is certain and, behind it, guesses at what follows.
+  Result<void> compute(text::Token token, GenerateResult& result) {
+    session_.rewind(certain_);
+    speculator_.report(certain_ - first_guess_);
+    const size_t room = std::min({session_.room() - 1, session_.runtime()->together() - 1,
+                                  options_.max_tokens - result.answer_tokens});
+    text_.push_back(token);
+    HEARTH_TRY(const auto guesses, speculator_.guess(text_, room));
+    run_.assign(1, token);
+    run_.insert(run_.end(), guesses.begin(), guesses.end());
+    HEARTH_TRY(logits_, session_.decode(run_));
+    result.guessed_tokens += guesses.size();
+    first_guess_ = ++certain_;
+    return {};
+  }
+
   Session& session_;
   sample::Sampler& sampler_;
   const GenerateOptions& options_;
   const TextSink& sink_;
   text::StreamDecoder decoder_;
   sample::StopMatcher stop_;
-  std::span<float> logits_;  // behind the session's last token
+  Speculator speculator_;
+  size_t certain_;                 // tokens of the session
+  size_t first_guess_;             // what was certain_ when the guesses were made
+  std::vector<text::Token> text_;  // the certain ones, and the one to be computed
+  std::vector<text::Token> run_;   // computed together
+  std::span<float> logits_;        // behind the last certain token, and behind each guess
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "engine/session.h"
+#include "engine/speculate.h"
 #include "sample/sampler.h"
 
 namespace hearth::engine {
@@ -18,6 +19,7 @@ struct GenerateOptions {
   size_t max_tokens = SIZE_MAX;      // SIZE_MAX: until the model ends or the context is full
   std::vector<std::string> stops{};  // the answer ends before any of these
   bool ignore_eos = false;           // go on when the model wants to end
+  SpeculationOptions speculation{};  // changes how fast the answer comes, never the answer
 };
 
 enum class FinishReason {
@@ -33,6 +35,8 @@ struct GenerateResult {
   FinishReason finish = FinishReason::end;
   size_t prompt_tokens = 0;
   size_t answer_tokens = 0;
+  size_t guessed_tokens = 0;       // computed before it was certain that they come
+  size_t accepted_tokens = 0;      // and of these, those that came
   double prompt_seconds = 0;       // prefill
   double first_token_seconds = 0;  // from the call to the first token chosen
   double answer_seconds = 0;       // decode, from the first token to the last

@@ -87,6 +87,79 @@ TEST_P(SessionFormatTest, LevelsAgree) {
   }
 }
 
+// Logits [tokens][n_vocab] behind each token of an answer that is decoded `group` at a time.
+std::vector<float> decoded(Session& session, std::span<const text::Token> answer, size_t group) {
+  std::vector<float> all;
+  for (size_t at = 0; at < answer.size(); at += group) {
+    const auto logits = session.decode(answer.subspan(at, std::min(group, answer.size() - at)));
+    EXPECT_TRUE(logits) << (logits ? "" : logits.error().message);
+    if (logits) all.insert(all.end(), logits->begin(), logits->end());
+  }
+  return all;
+}
+
+// What guessing rests on: an answer's logits are the same bits however many of its tokens are
+// computed in one run, and taking guesses back leaves no trace.
+TEST_P(SessionFormatTest, TokensDecodedTogetherHaveTheLogitsOfEachAlone) {
+  const TestModel model(GetParam());
+  const auto tokens = some_tokens(40);
+  const std::span<const text::Token> prompt(tokens.data(), 7);
+  const std::span<const text::Token> answer(tokens.data() + 7, 33);
+  for (const IsaLevel level : available_levels()) {
+    auto session = *Session::open(*model, {.context = 60, .kernels = &kernels_for(level)});
+    ASSERT_TRUE(session->advance(prompt));
+    const std::vector<float> want = decoded(*session, answer, 1);
+    for (const size_t group : {2u, 3u, 4u, 5u, 7u, 8u, 15u, 16u}) {
+      session->rewind(prompt.size());
+      ASSERT_TRUE(session->decode(std::vector<text::Token>(group, 3)));
+      session->rewind(prompt.size());
+      const std::vector<float> got = decoded(*session, answer, group);
+      ASSERT_EQ(got.size(), want.size());
+      ASSERT_EQ(std::memcmp(got.data(), want.data(), want.size() * sizeof(float)), 0)
+          << name_of(level) << ", " << group << " at a time";
+    }
+  }
+}
+
+// Sequences of different lengths, computed in one run, do not notice each other.
+TEST_P(SessionFormatTest, SequencesDecodedTogetherHaveTheLogitsOfEachAlone) {
+  const TestModel model(GetParam());
+  const size_t n_vocab = model->config().n_vocab;
+  const auto tokens = some_tokens(200);
+  constexpr size_t kSteps = 3;
+  for (const IsaLevel level : available_levels()) {
+    const auto runtime = *Runtime::create(*model, {.context = 60, .kernels = &kernels_for(level)});
+    std::vector<std::unique_ptr<Session>> owned;
+    std::vector<Session*> sessions;
+    std::vector<std::vector<float>> alone;
+    const auto prompt = [&](size_t i) { return std::span(tokens).subspan(i, 1 + 5 * i); };
+    const auto next = [&](size_t i, size_t step) { return tokens[100 + 10 * step + i]; };
+    for (size_t i = 0; i < 8; ++i) {
+      owned.push_back(*Session::open(runtime));
+      sessions.push_back(owned.back().get());
+      ASSERT_TRUE(sessions[i]->advance(prompt(i)));
+      std::vector<text::Token> answer;
+      for (size_t step = 0; step < kSteps; ++step) answer.push_back(next(i, step));
+      alone.push_back(decoded(*sessions[i], answer, 1));
+    }
+    for (const size_t count : {1u, 2u, 4u, 8u}) {
+      for (size_t i = 0; i < count; ++i) sessions[i]->rewind(prompt(i).size());
+      for (size_t step = 0; step < kSteps; ++step) {
+        std::vector<text::Token> together;
+        for (size_t i = 0; i < count; ++i) together.push_back(next(i, step));
+        const auto logits = Session::decode_together(std::span(sessions).first(count), together);
+        ASSERT_TRUE(logits);
+        for (size_t i = 0; i < count; ++i) {
+          ASSERT_EQ(std::memcmp(logits->data() + i * n_vocab, alone[i].data() + step * n_vocab,
+                                n_vocab * sizeof(float)),
+                    0)
+              << name_of(level) << ", sequence " << i << " of " << count;
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, SessionFormatTest,
                          testing::Values("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0",
                                          "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q4_K_M"),

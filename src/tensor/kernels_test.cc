@@ -3,12 +3,12 @@
 //
 // Error bound of a quantized dot. Integer sums are exact. A lane adds `m` float terms with fused
 // multiply-adds (one for each step and one more with a minimum), each term having been rounded once
-// more (scale times scale); the lanes are then added in at most 5 levels. By the standard analysis
-// (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum by at most gamma(m +
-// 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the terms' magnitudes.
-// With w0 the value of a weight whose quant is 0 (the minimum, or -offset * scale), a term's parts
-// are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference rounds once: + u
-// |result|.
+// more (scale times scale, or scale times sum); the lanes are then added in at most 5 levels. By
+// the standard analysis (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum
+// by at most gamma(m + 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the
+// terms' magnitudes. With w0 the value of a weight whose quant is 0 (the minimum, or -offset *
+// scale), a term's parts are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference
+// rounds once: + u |result|.
 #include "tensor/kernels.h"
 
 #include <gtest/gtest.h>
@@ -297,26 +297,58 @@ TEST_P(KernelsTest, GemmResultsDoNotDependOnTheTile) {
   }
 }
 
-// One row and one column at a time must give the very bits that any larger call gives.
-TEST_P(KernelsTest, ResultsDoNotDependOnTheTile) {
-  const size_t n = 5 * std::max<size_t>(32, traits(type()).block_weights);
-  const Problem problem(type(), n, 11, 10, Fill::random, 42);
-  std::vector<float> whole(110), single(110);
-  kernels().dot(type(), problem.args(whole));
-  for (size_t r = 0; r < 11; ++r) {
-    for (size_t c = 0; c < 10; ++c) {
-      DotArgs args = problem.args(single);
+// Each result of a problem, computed alone.
+std::vector<float> one_by_one(const Kernels& kernels, const Problem& problem) {
+  std::vector<float> results(problem.rows * problem.columns);
+  for (size_t r = 0; r < problem.rows; ++r) {
+    for (size_t c = 0; c < problem.columns; ++c) {
+      DotArgs args = problem.args(results);
       args.rows += r * problem.row_size;
       args.n_rows = 1;
       args.x.columns = 1;
-      args.x.values += c * n;
-      args.x.quants += c * Activations::padded(n);
-      args.x.scales += c * Activations::padded(n) / 32;
-      args.out += c * 11 + r;
-      kernels().dot(type(), args);
+      args.x.values += c * problem.n;
+      args.x.quants += c * Activations::padded(problem.n);
+      args.x.scales += c * Activations::padded(problem.n) / 32;
+      args.out += c * problem.rows + r;
+      kernels.dot(problem.type, args);
     }
   }
-  ASSERT_EQ(std::memcmp(whole.data(), single.data(), whole.size() * sizeof(float)), 0);
+  return results;
+}
+
+// One row and one column at a time must give the very bits that any larger call gives, for every
+// number of columns that a batch or a guess may have.
+TEST_P(KernelsTest, ResultsDoNotDependOnTheTile) {
+  const size_t block = std::max<size_t>(32, traits(type()).block_weights);
+  for (const size_t n : {block, 5 * block, 19 * block}) {
+    const Problem problem(type(), n, 11, 17, Fill::random, 42);
+    const std::vector<float> single = one_by_one(kernels(), problem);
+    for (size_t columns = 1; columns <= 17; ++columns) {
+      std::vector<float> together(11 * columns);
+      DotArgs args = problem.args(together);
+      args.x.columns = columns;
+      kernels().dot(type(), args);
+      ASSERT_EQ(std::memcmp(together.data(), single.data(), together.size() * sizeof(float)), 0)
+          << columns << " columns of " << n;
+    }
+  }
+}
+
+// Rows so long that their columns are packed piece by piece.
+TEST_P(KernelsTest, GiantRows) {
+  const Problem problem(type(), (size_t{1} << 18) + 256, 3, 2, Fill::random, 44);
+  std::vector<float> together(6), want(6);
+  kernels().dot(type(), problem.args(together));
+  const std::vector<float> single = one_by_one(kernels(), problem);
+  ASSERT_EQ(std::memcmp(together.data(), single.data(), together.size() * sizeof(float)), 0);
+  reference::dot(type(), problem.args(want));
+  const double terms = static_cast<double>(problem.n) / 16 + 7;
+  const double gamma = terms * kUnit / (1 - terms * kUnit);
+  for (size_t i = 0; i < 6; ++i) {
+    const double bound =
+        gamma * problem.magnitude(i % 3, i / 3) + kUnit * std::fabs(static_cast<double>(want[i]));
+    EXPECT_LE(std::fabs(static_cast<double>(together[i]) - static_cast<double>(want[i])), bound);
+  }
 }
 
 std::string case_name(const testing::TestParamInfo<std::tuple<IsaLevel, DType>>& info) {

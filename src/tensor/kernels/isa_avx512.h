@@ -1,5 +1,4 @@
-// 64 quants in a vector, multiplied by vpdpbusd: what quant_tile.h and panel_gemm.h ask of AVX-512
-// with VNNI.
+// 64 quants in a vector, multiplied by vpdpbusd: what panel_gemm.h asks of AVX-512 with VNNI.
 #pragma once
 
 #include <immintrin.h>
@@ -8,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "tensor/kernels/quant_tile.h"
+#include "tensor/kernels/unrolled.h"
 
 namespace hearth {
 namespace {
@@ -18,35 +17,11 @@ struct Isa512 {
   using Floats = __m512;
   using Ints = __m512i;
 
-  struct Column {
-    __m512i quants;
-    __m512 scale;  // lanes 0 to 7 the first block's, 8 to 15 the second's
-
-    HEARTH_INLINE void load(const int8_t* from, const float* scales) {
-      quants = _mm512_loadu_si512(from);
-      scale = _mm512_insertf32x8(_mm512_set1_ps(scales[0]), _mm256_set1_ps(scales[1]), 1);
-    }
-  };
-
   static HEARTH_INLINE Floats zero() { return _mm512_setzero_ps(); }
   static HEARTH_INLINE Ints int_zero() { return _mm512_setzero_si512(); }
   static HEARTH_INLINE Floats mul(Floats a, Floats b) { return _mm512_mul_ps(a, b); }
   static HEARTH_INLINE Floats fma(Floats a, Floats b, Floats c) { return _mm512_fmadd_ps(a, b, c); }
   static HEARTH_INLINE Floats to_float(Ints a) { return _mm512_cvtepi32_ps(a); }
-  static HEARTH_INLINE float sum(Floats a) { return _mm512_reduce_add_ps(a); }
-  static HEARTH_INLINE Ints dot(Ints acc, Ints weights, const Column& column) {
-    return _mm512_dpbusd_epi32(acc, weights, column.quants);
-  }
-  static HEARTH_INLINE Ints dot_ones(const Column& column) {
-    return _mm512_dpbusd_epi32(int_zero(), _mm512_set1_epi8(1), column.quants);
-  }
-  template <int kOffset>
-  static HEARTH_INLINE Ints minus_offset(const Column& column) {
-    const __m512i offsets = _mm512_set1_epi8(static_cast<char>(kOffset));
-    return _mm512_sub_epi32(int_zero(), _mm512_dpbusd_epi32(int_zero(), offsets, column.quants));
-  }
-
-  // --- For panels. ---
   static constexpr size_t kLanes = 16;
   static constexpr size_t kRowVectors = 2;
   static constexpr size_t kTileColumns = 8;

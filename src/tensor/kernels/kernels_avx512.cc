@@ -1,6 +1,6 @@
-// AVX-512 with VNNI: 64 quants in a vector, multiplied by vpdpbusd (unsigned weights, signed
-// activations). Each format only says how its 64 quants and their 16 lane scales come out of the
-// file.
+// AVX-512 with VNNI: 64 quants in a vector, multiplied by vpdpbusd (unsigned times signed). These
+// are the panels of the prompt path; decode_avx512.cc has the dots. Each format only says how its
+// 64 quants and their 16 lane scales come out of the file.
 #include <immintrin.h>
 
 #include "tensor/blocks.h"
@@ -308,7 +308,7 @@ Kernels make_avx512_kernels() {
   Kernels kernels;
   kernels.level = IsaLevel::avx512;
   kernels.name = "avx512";
-  kernels.dot = dot_any<Avx512, Format, Isa512>;
+  kernels.dot = dot_avx512;
   kernels.gemm = gemm_avx512;
   fill_packing<Isa512>(kernels);
   if (__builtin_cpu_supports("avx512bf16")) use_avx512_bf16(kernels);

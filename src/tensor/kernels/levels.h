@@ -22,5 +22,7 @@ uint64_t multiply_add_f32_avx2(uint64_t rounds);
 uint64_t multiply_add_int8_avx512(uint64_t rounds);
 uint64_t multiply_add_f32_avx512(uint64_t rounds);
 uint64_t multiply_add_bf16_avx512(uint64_t rounds);  // needs AVX-512 BF16 too
+// The dots of the AVX-512 level, which have a file of their own.
+void dot_avx512(DType type, const DotArgs& args);
 
 }  // namespace hearth

@@ -24,24 +24,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <utility>
 
+#include "tensor/kernels/unrolled.h"
 #include "tensor/kernels/vector_ops.h"
 
 namespace hearth {
 namespace {
-
-#define HEARTH_INLINE inline __attribute__((always_inline))
-
-// body(std::integral_constant<int, 0>) ... body(<N-1>), unrolled.
-template <class Body, int... I>
-HEARTH_INLINE void unrolled_impl(Body& body, std::integer_sequence<int, I...>) {
-  (body(std::integral_constant<int, I>{}), ...);
-}
-template <int kTimes, class Body>
-HEARTH_INLINE void unrolled(Body body) {
-  unrolled_impl(body, std::make_integer_sequence<int, kTimes>{});
-}
 
 // Weights and columns of one tile, and its float sums.
 template <class I, class F, int kRows, int kColumns>
@@ -128,18 +116,28 @@ void dot_tile(const DotArgs& args, size_t row, size_t column) {
   });
 }
 
+// A pair of rows times all columns, while the rows are in the first-level cache.
 template <class I, class F, int kRows>
 void dot_row_group(const DotArgs& args, size_t row) {
-  size_t column = 0;
-  for (; column + 4 <= args.x.columns; column += 4) dot_tile<I, F, kRows, 4>(args, row, column);
-  for (; column < args.x.columns; ++column) dot_tile<I, F, kRows, 1>(args, row, column);
+  using DotTile = void (*)(const DotArgs&, size_t row, size_t column);
+  static constexpr DotTile kTiles[] = {dot_tile<I, F, kRows, 1>, dot_tile<I, F, kRows, 2>,
+                                       dot_tile<I, F, kRows, 3>, dot_tile<I, F, kRows, 4>};
+  for (size_t column = 0; column < args.x.columns;) {
+    const size_t left = args.x.columns - column;
+    const size_t columns = left < 4 ? left : 4;
+    kTiles[columns - 1](args, row, column);
+    column += columns;
+  }
 }
 
-// All rows and columns of args, in tiles of 4 rows.
+// All rows and columns of args, in tiles that 16 registers hold.
 template <class I, class F>
 void dot_quantized(const DotArgs& args) {
   size_t row = 0;
-  for (; row + 4 <= args.n_rows; row += 4) dot_row_group<I, F, 4>(args, row);
+  if (args.x.columns == 1) {
+    for (; row + 4 <= args.n_rows; row += 4) dot_tile<I, F, 4, 1>(args, row, 0);
+  }
+  for (; row + 2 <= args.n_rows; row += 2) dot_row_group<I, F, 2>(args, row);
   for (; row < args.n_rows; ++row) dot_row_group<I, F, 1>(args, row);
 }
 
