@@ -52,7 +52,8 @@ void Attention::begin(std::span<const ColumnRange> ranges) {
   for (const ColumnRange& range : ranges) {
     for (size_t at = 0; at < range.columns; at += columns_per_tile_) {
       ranges_.push_back({range.kv, range.first_column + at,
-                        std::min(columns_per_tile_, range.columns - at), range.first_position + at});
+                         std::min(columns_per_tile_, range.columns - at),
+                         range.first_position + at});
     }
     n_columns_ += range.columns;
     n_chunks_ = std::max(n_chunks_, last_position(range) / kChunkPositions + 1);
@@ -138,8 +139,8 @@ void Attention::attend_whole(size_t layer, const float* query, float* mixed) {
 void Attention::attend_split(size_t layer, const float* query, float* mixed) {
   // What stands before a tile's states: those of the columns before it, then of its heads before.
   const auto states_of = [&](const Tile& part) {
-    const size_t rows_before = part.range.first_column * config_.n_heads +
-                               part.range.columns * part.first_head;
+    const size_t rows_before =
+        part.range.first_column * config_.n_heads + part.range.columns * part.first_head;
     return partial_.data() + rows_before * n_chunks_ * state_floats(config_.head_dim);
   };
   pool_.run(tile_count() * n_chunks_, [&](size_t item, size_t thread) {
@@ -180,8 +181,8 @@ void Attention::finish(const Tile& tile, bool split, float* states, float* mixed
     const size_t column = row / tile.heads;
     const size_t head = tile.first_head + row % tile.heads;
     const size_t chunks = (tile.range.first_position + column) / kChunkPositions + 1;
-    float* out = mixed + (tile.range.first_column + column) * config_.q_width() +
-                 head * config_.head_dim;
+    float* out =
+        mixed + (tile.range.first_column + column) * config_.q_width() + head * config_.head_dim;
     kernels_.finish_attention(states + row * floats, tile.rows() * floats, split ? chunks : 1,
                               config_.head_dim, out);
   }

@@ -66,12 +66,12 @@ class Attention {
   const ModelConfig& config_;
   const Kernels& kernels_;
   ThreadPool& pool_;
-  size_t heads_per_group_;    // query heads of one KV head that are computed together
+  size_t heads_per_group_;  // query heads of one KV head that are computed together
   size_t groups_per_kv_head_;
   size_t columns_per_tile_;
   std::vector<ColumnRange> ranges_;  // of a tile's columns each
   size_t n_columns_ = 0;
-  size_t n_chunks_ = 0;             // of the longest sequence
+  size_t n_chunks_ = 0;              // of the longest sequence
   std::vector<double> frequencies_;  // [rope dims / 2], radians from one position to the next
   Buffer<float> cos_sin_;            // [columns][rope dims / 2][2]
   Buffer<std::byte> scratch_;        // [threads][attention_scratch_bytes]
