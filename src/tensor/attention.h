@@ -72,12 +72,12 @@ struct KvFormat {
 };
 
 // Where a quant or a float of a position stands, in elements.
-[[nodiscard]] constexpr size_t key_index(const KvFormat& format, size_t position, size_t dim) {
+[[nodiscard]] inline size_t key_index(const KvFormat& format, size_t position, size_t dim) {
   const size_t group = format.quantized() ? 4 : 1;  // dims that stand together
   const size_t tile = position / kTilePositions * format.padded_dim() * kTilePositions;
   return tile + (dim / group * kTilePositions + position % kTilePositions) * group + dim % group;
 }
-[[nodiscard]] constexpr size_t value_index(const KvFormat& format, size_t position, size_t dim) {
+[[nodiscard]] inline size_t value_index(const KvFormat& format, size_t position, size_t dim) {
   const size_t group = format.quantized() ? 2 : 1;  // positions that stand together
   return (position / group * format.padded_dim() + dim) * group + position % group;
 }

@@ -284,7 +284,6 @@ class AttentionTile {
   float soften(size_t chunk, size_t row, size_t i) {
     const size_t positions = visible(row, chunk);
     float* scores = sums_ + i * kChunkPositions;
-    const float* key_scales = args_.kv.key_scales + chunk * kChunkPositions;
     auto top = S::set(-__builtin_inff());
     const auto each = [&](auto&& body) {
       size_t at = 0;
@@ -293,7 +292,9 @@ class AttentionTile {
     };
     each([&](size_t at, size_t lanes) {
       auto score = Cache::from_sum(scores + at);
-      if constexpr (Cache::kQuantized) score = S::mul(score, S::load(key_scales + at));
+      if constexpr (Cache::kQuantized) {
+        score = S::mul(score, S::load(args_.kv.key_scales + chunk * kChunkPositions + at));
+      }
       if (lanes < S::kLanes) score = S::first(score, lanes, -__builtin_inff());
       top = S::max(score, top);
       S::store(scores + at, score);
