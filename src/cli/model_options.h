@@ -20,7 +20,7 @@ struct ModelOptions {
   std::string kv = "q8_0";
   std::string kv_keys;    // empty: as kv
   std::string kv_values;  // empty: as kv
-  std::string isa;  // empty: the best of this CPU
+  std::string isa;        // empty: the best of this CPU
   bool exact = false;
 };
 

@@ -165,13 +165,51 @@ INSTANTIATE_TEST_SUITE_P(All, SessionFormatTest,
                                          "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q4_K_M"),
                          [](const auto& tested) { return std::string(tested.param); });
 
-TEST(SessionTest, AnF16CacheStaysNearAnF32One) {
+// F16 rounds to 2^-12. Q8_0 and its queries are the same 8 bits that quantized weights meet, so the
+// bar is the one of LevelsAgree.
+TEST(SessionTest, SmallCachesStayNearAnF32One) {
   const TestModel model("F32");
   const auto tokens = some_tokens(60);
   const auto full = logits_of(*model, tokens, {.context = 60, .kv_type = DType::F32});
   const auto half = logits_of(*model, tokens, {.context = 60, .kv_type = DType::F16});
+  const auto byte = logits_of(*model, tokens, {.context = 60, .kv_type = DType::Q8_0});
   EXPECT_LT(squared_error(half, full), 1e-6);
   EXPECT_GT(squared_error(half, full), 0.0) << "the cache type has no effect";
+  EXPECT_LT(squared_error(byte, full), 1e-3);
+  EXPECT_GT(squared_error(byte, full), squared_error(half, full));
+}
+
+// Behind more than one chunk of positions, where threads share the history of a sequence.
+TEST(SessionTest, ALongHistoryIsTheSameHoweverItIsComputed) {
+  const TestModel model("Q4_0");
+  const auto tokens = some_tokens(1100);
+  for (const DType type : {DType::Q8_0, DType::F16, DType::F32}) {
+    std::vector<float> prompt, answer;
+    for (const size_t threads : {size_t{1}, size_t{3}}) {
+      for (const size_t chunk : {size_t{3}, size_t{100}, size_t{512}}) {
+        const auto runtime = *Runtime::create(
+            *model, {.context = 1200, .threads = threads, .prompt_chunk = chunk, .kv_type = type});
+        auto session = *Session::open(runtime);
+        ASSERT_TRUE(session->advance(tokens));
+        const std::vector<float> first(session->logits().begin(), session->logits().end());
+        session->rewind(1020);
+        auto other = *Session::open(runtime);
+        ASSERT_TRUE(other->advance(std::span(tokens).first(5)));
+        // One at a time, beside another sequence, then several at once, over the end of a chunk.
+        ASSERT_TRUE(session->decode(std::span(tokens).subspan(1020, 1)));
+        Session* const both[] = {other.get(), session.get()};
+        const text::Token next[] = {7, tokens[1021]};
+        ASSERT_TRUE(Session::decode_together(both, next));
+        const auto rows = session->decode(std::span(tokens).subspan(1022, chunk == 3 ? 1 : 6));
+        ASSERT_TRUE(rows);
+        const std::vector<float> second(rows->begin(), rows->begin() + 512);
+        if (prompt.empty()) prompt = first;
+        if (answer.empty()) answer = second;
+        EXPECT_EQ(first, prompt) << name_of(type) << ", " << threads << ", " << chunk;
+        EXPECT_EQ(second, answer) << name_of(type) << ", " << threads << ", " << chunk;
+      }
+    }
+  }
 }
 
 // Exact activations differ from rounded ones by the rounding only, and do not depend on the level.

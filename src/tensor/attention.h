@@ -20,6 +20,8 @@ inline constexpr size_t kChunkPositions = 512;
 inline constexpr size_t kTilePositions = 16;
 // Query rows (columns x heads) of one call.
 inline constexpr size_t kMaxTileRows = 48;
+// Of these, rows that a kernel holds in registers at once, at most.
+inline constexpr size_t kMaxBlockRows = 8;
 inline constexpr size_t kMaxHeadDim = 512;
 
 // The history of one KV head of one sequence in one layer.
@@ -46,9 +48,7 @@ struct KvFormat {
     return type == DType::F32 || type == DType::F16 || type == DType::Q8_0;
   }
   [[nodiscard]] bool quantized() const { return type == DType::Q8_0; }
-  [[nodiscard]] size_t element_bytes() const {
-    return quantized() ? 1 : traits(type).block_bytes;
-  }
+  [[nodiscard]] size_t element_bytes() const { return quantized() ? 1 : traits(type).block_bytes; }
   [[nodiscard]] size_t padded_dim() const { return (head_dim + 15) / 16 * 16; }
   // Kernels read whole groups of 64 positions.
   [[nodiscard]] size_t positions() const { return (capacity + 63) / 64 * 64; }
@@ -72,12 +72,12 @@ struct KvFormat {
 };
 
 // Where a quant or a float of a position stands, in elements.
-[[nodiscard]] constexpr size_t key_index(const KvFormat& format, size_t position, size_t dim) {
+[[nodiscard]] inline size_t key_index(const KvFormat& format, size_t position, size_t dim) {
   const size_t group = format.quantized() ? 4 : 1;  // dims that stand together
   const size_t tile = position / kTilePositions * format.padded_dim() * kTilePositions;
   return tile + (dim / group * kTilePositions + position % kTilePositions) * group + dim % group;
 }
-[[nodiscard]] constexpr size_t value_index(const KvFormat& format, size_t position, size_t dim) {
+[[nodiscard]] inline size_t value_index(const KvFormat& format, size_t position, size_t dim) {
   const size_t group = format.quantized() ? 2 : 1;  // positions that stand together
   return (position / group * format.padded_dim() + dim) * group + position % group;
 }
@@ -95,7 +95,7 @@ inline constexpr size_t kStateMixed = 16;
 [[nodiscard]] constexpr size_t attention_scratch_bytes(size_t head_dim) {
   const size_t padded = (head_dim + 15) / 16 * 16;
   const size_t queries = kMaxTileRows * (padded + 2) * sizeof(float);
-  const size_t block = 8 * (2 * kChunkPositions + padded) * sizeof(float);
+  const size_t block = kMaxBlockRows * (2 * kChunkPositions + padded) * sizeof(float);
   return queries + block + kChunkPositions * sizeof(float);
 }
 

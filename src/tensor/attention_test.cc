@@ -50,8 +50,7 @@ struct Problem {
   const float* value(size_t position) const { return values.data() + position * format.head_dim; }
 
   void store(const Kernels& kernels, size_t first = 0) {
-    for (size_t p = first; p < positions; ++p)
-      kernels.store_kv(format, kv, p, key(p), value(p));
+    for (size_t p = first; p < positions; ++p) kernels.store_kv(format, kv, p, key(p), value(p));
   }
 
   AttentionArgs args() const {

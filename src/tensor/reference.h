@@ -25,9 +25,9 @@ void rms_norm(const float* x, const float* weight, float eps, size_t n, float* o
 void silu_mul(float* gate, const float* up, size_t n);
 void add(float* x, const float* y, size_t n);
 
-// Attention (tensor/attention.h), the cache types one formula each: src/tensor/attention_reference.cc.
-// Quantizes a row with one scale, which it returns (NaN where a value is no finite number): quants
-// [n rounded up to 16], zero behind n.
+// Attention (tensor/attention.h), the cache types one formula each:
+// src/tensor/attention_reference.cc. Quantizes a row with one scale, which it returns (NaN where a
+// value is no finite number): quants [n rounded up to 16], zero behind n.
 float quantize_row(const float* values, size_t n, int8_t* quants);
 void rope(float* head, const float* cos_sin, size_t dims);
 void store_kv(const KvFormat& format, const KvHead& kv, size_t position, const float* key,

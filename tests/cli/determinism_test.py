@@ -48,8 +48,14 @@ class Same(hearth.Case):
     def test_logits_q8_0(self):
         self.check_logits(MODEL, THREADS, BATCHES)
 
-    def test_logits_q8_0_with_an_f16_cache(self):
-        self.check_logits(MODEL, THREADS, BATCHES, "--kv", "f16")
+    def test_logits_with_each_cache(self):
+        for kv in ("f16", "q8_0"):
+            self.check_logits(MODEL, THREADS, BATCHES, "--kv", kv)
+
+    def test_logits_of_a_long_prompt(self):
+        """Longer than a chunk of attention (512)."""
+        self.ids = [*self.ids, *self.ids, *self.ids]
+        self.check_logits(MODEL, ("1", "3"), ("5", "512"), "--kv", "q8_0")
 
     def test_logits_f32(self):
         self.check_logits(self.plain, THREADS, BATCHES)

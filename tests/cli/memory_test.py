@@ -61,7 +61,7 @@ class Memory(hearth.Case):
 
     def test_an_answer(self):
         for model in (MODEL, self.plain):
-            for kv, size in (("f16", 2), ("f32", 4)):
+            for kv, size in (("q8_0", 1), ("f16", 2), ("f32", 4)):
                 for context in (512, 20_000):
                     with self.subTest(model=model.name, kv=kv, context=context):
                         seen = self.peak("run", "-m", str(model), "-n", "400", "--ignore-eos", "-q",

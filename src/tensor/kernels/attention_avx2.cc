@@ -12,9 +12,7 @@ struct Int8Cells {
   static Vector broadcast(const void* from) {
     return _mm256_set1_epi32(load_unaligned<int32_t>(from));
   }
-  static void store(void* to, Vector sum) {
-    _mm256_storeu_si256(static_cast<__m256i*>(to), sum);
-  }
+  static void store(void* to, Vector sum) { _mm256_storeu_si256(static_cast<__m256i*>(to), sum); }
 };
 
 struct Attention256 : Avx2 {

@@ -41,9 +41,7 @@ struct Attention512 : Avx512 {
     }
   };
 
-  static V from_int32(const void* from) {
-    return _mm512_cvtepi32_ps(_mm512_loadu_si512(from));
-  }
+  static V from_int32(const void* from) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(from)); }
   // 2^x for x up to 127 to a relative error of 2^-23: the polynomial has 8.3e-8 on [0, 1), fitted
   // for the least largest relative error with the value 1 at 0.
   static V exp2(V x) {

@@ -35,9 +35,7 @@ struct FloatCells {
     return hearth::load<S, storage>(reinterpret_cast<const Stored<storage>*>(from));
   }
   static Vector broadcast(const void* from) { return S::set(load_unaligned<float>(from)); }
-  static Vector step(Vector sum, Cells cells, Vector factor) {
-    return S::fma(cells, factor, sum);
-  }
+  static Vector step(Vector sum, Cells cells, Vector factor) { return S::fma(cells, factor, sum); }
   static void store(void* to, Vector sum) { S::store(static_cast<float*>(to), sum); }
 };
 
@@ -166,6 +164,8 @@ void add_to_state(float* state, float largest, float total, size_t padded, Mixed
 
 template <class S, class Cache>
 class AttentionTile {
+  static_assert(S::kRows <= kMaxBlockRows);
+
  public:
   explicit AttentionTile(const AttentionArgs& args) : args_(args), format_(args.format) {
     std::byte* memory = args.scratch;
@@ -202,8 +202,8 @@ class AttentionTile {
   }
 
   void prepare(size_t row) {
-    const float* query = args_.query + row / args_.heads * args_.query_stride +
-                         row % args_.heads * format_.head_dim;
+    const float* query =
+        args_.query + row / args_.heads * args_.query_stride + row % args_.heads * format_.head_dim;
     const float to_powers_of_2 = args_.scale * 1.44269504f;
     if constexpr (Cache::kQuantized) {
       auto* quants = reinterpret_cast<int8_t*>(queries_) + row * padded();
@@ -284,7 +284,6 @@ class AttentionTile {
   float soften(size_t chunk, size_t row, size_t i) {
     const size_t positions = visible(row, chunk);
     float* scores = sums_ + i * kChunkPositions;
-    const float* key_scales = args_.kv.key_scales + chunk * kChunkPositions;
     auto top = S::set(-__builtin_inff());
     const auto each = [&](auto&& body) {
       size_t at = 0;
@@ -293,7 +292,9 @@ class AttentionTile {
     };
     each([&](size_t at, size_t lanes) {
       auto score = Cache::from_sum(scores + at);
-      if constexpr (Cache::kQuantized) score = S::mul(score, S::load(key_scales + at));
+      if constexpr (Cache::kQuantized) {
+        score = S::mul(score, S::load(args_.kv.key_scales + chunk * kChunkPositions + at));
+      }
       if (lanes < S::kLanes) score = S::first(score, lanes, -__builtin_inff());
       top = S::max(score, top);
       S::store(scores + at, score);
@@ -372,14 +373,14 @@ class AttentionTile {
   const AttentionArgs& args_;
   const KvFormat& format_;
   size_t rows_ = 0;
-  float* queries_;        // [rows][padded], floats or int8
-  float* query_scales_;   // [rows]
-  int32_t* starts_;       // [rows]: where the sums of scores begin
-  float* sums_;           // [kRows][kChunkPositions]: sums (floats or int32), then scores
+  float* queries_;       // [rows][padded], floats or int8
+  float* query_scales_;  // [rows]
+  int32_t* starts_;      // [rows]: where the sums of scores begin
+  float* sums_;          // [kRows][kChunkPositions]: sums (floats or int32), then scores
   typename Cache::Weight* weights_;  // [kRows][kChunkPositions]
-  float* mixed_;          // [kRows][padded]: sums (floats or int32) of weighted values
-  float* weight_scales_;  // [kChunkPositions]
-  size_t scaled_positions_ = 0;  // of which weight_scales_ speaks
+  float* mixed_;                     // [kRows][padded]: sums (floats or int32) of weighted values
+  float* weight_scales_;             // [kChunkPositions]
+  size_t scaled_positions_ = 0;      // of which weight_scales_ speaks
   float mixed_scale_ = 1.0f;
   float largest_[S::kRows];
   float total_[S::kRows];
