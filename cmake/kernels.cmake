@@ -1,5 +1,5 @@
-# Each file of src/tensor/kernels is compiled for the instruction set in its name; the rest of the program
-# stays portable and asks the CPU at start.
+# Each file of src/tensor/kernels is compiled for the instruction set in its name; the rest of the
+# program stays portable and asks the CPU at start.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(kernels ${CMAKE_CURRENT_SOURCE_DIR}/tensor/kernels)
   # Intrinsics are C: their macros cast the old way, and GCC takes their undefined start values for

@@ -35,7 +35,7 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       precision_(precision),
       gemm_scratch_(kernels.gemm_scratch(
           std::max({model.config.n_embd, model.config.q_width(), model.config.n_ff}))),
-      scratch_(model.config, max_columns, pool.size() * gemm_scratch_,
+      scratch_(model.config, max_columns, pool.size(), gemm_scratch_,
                packed_forms(model.weights, kernels)),
       attention_(model.config, kernels, pool, max_columns, max_positions) {
   ranges_.reserve(max_columns);
@@ -87,12 +87,18 @@ void Forward::ffn_block(const LayerWeights& weights) {
   const ModelConfig& config = model_.config;
   const Activations x = prepare(scratch_.residual.data(), config.n_embd, columns_, weights.ffn_norm,
                                 {&weights.gate, &weights.up});
+  const bool straight = path_ == Path::prompt && precision_ == Precision::fast &&
+                        config.n_ff % 64 == 0 &&
+                        kernels_.packed_form(weights.down.weight.type) == PackedForm::quants;
+  if (straight) return project_onto_residual(weights.down, packed_hidden(weights, x));
   const size_t per_chunk = rows_per_chunk(config.n_ff);
   pool_.run(chunk_count(config.n_ff, per_chunk), [&](size_t chunk, size_t thread) {
     const size_t first = chunk * per_chunk;
     const size_t count = std::min(per_chunk, config.n_ff - first);
-    project_rows(weights.gate, x, first, count, scratch_.hidden.data(), thread);
-    project_rows(weights.up, x, first, count, scratch_.projected.data(), thread);
+    project_rows(weights.gate, x, first, count, {scratch_.hidden.data() + first, config.n_ff},
+                 thread);
+    project_rows(weights.up, x, first, count, {scratch_.projected.data() + first, config.n_ff},
+                 thread);
     for (size_t c = 0; c < columns_; ++c) {
       const size_t at = c * config.n_ff + first;
       kernels_.silu_mul(scratch_.hidden.data() + at, scratch_.projected.data() + at, count);
@@ -103,13 +109,43 @@ void Forward::ffn_block(const LayerWeights& weights) {
   project_onto_residual(weights.down, hidden);
 }
 
-// Rows of a matrix in one piece of work: several pieces for each thread, so that a slow thread
-// costs its share only, and whole groups of the rows that kernels take together.
+Activations Forward::packed_hidden(const LayerWeights& weights, const Activations& x) {
+  Activations hidden;
+  hidden.n = model_.config.n_ff;
+  hidden.columns = columns_;
+  hidden.packed = scratch_.packed_hidden;
+  pool_.run(hidden.n / 32, [&](size_t block, size_t thread) {
+    float* gate = panel_of(thread);
+    float* up = gate + 32 * max_columns_;
+    project_rows(weights.gate, x, 32 * block, 32, {gate, 32}, thread);
+    project_rows(weights.up, x, 32 * block, 32, {up, 32}, thread);
+    kernels_.silu_mul(gate, up, 32 * columns_);
+    constexpr size_t kStride = Activations::padded(32);
+    int8_t quants[kPackedColumns * kStride];
+    float scales[kPackedColumns * kStride / 32];
+    for (size_t first = 0; first < columns_; first += kPackedColumns) {
+      const size_t count = std::min(kPackedColumns, columns_ - first);
+      for (size_t c = 0; c < count; ++c) {
+        kernels_.quantize(gate + 32 * (first + c), 32, quants + c * kStride,
+                          scales + c * kStride / 32);
+      }
+      kernels_.pack(quants, scales, kStride, 1, count,
+                    hidden.tile(first / kPackedColumns).block(block));
+    }
+  });
+  return hidden;
+}
+
+// Rows of a matrix in one piece of work. A prompt takes whole panels, whose results of all columns
+// stay in the cache; an answer several pieces for each thread, so that a slow thread costs its
+// share only, in whole groups of the rows that kernels take together.
 size_t Forward::rows_per_chunk(size_t rows) const {
+  constexpr size_t kPanelRows = 32;
   constexpr size_t kChunksPerThread = 8;
-  const size_t group = path_ == Path::prompt ? 32 : 4;
+  constexpr size_t kRowGroup = 4;
+  if (path_ == Path::prompt) return kPanelRows;
   const size_t wanted = rows / (pool_.size() * kChunksPerThread);
-  return std::max(group, wanted / group * group);
+  return std::max(kRowGroup, wanted / kRowGroup * kRowGroup);
 }
 
 Activations Forward::prepare(const float* inputs, size_t width, size_t columns, const float* norm,
@@ -156,7 +192,8 @@ void Forward::prepare_tile(const float* inputs, const float* norm, const Activat
     }
   }
   const float* values = x.values + first * width;
-  if (x.packed.quants != nullptr) kernels_.pack(quants, scales, width, count, x.tile(tile));
+  if (x.packed.quants != nullptr)
+    kernels_.pack(quants, scales, padded, padded / 32, count, x.tile(tile));
   if (x.packed_floats != nullptr) {
     float* out = scratch_.packed_floats.data() + tile * Activations::float_words(width);
     kernels_.pack_floats(values, width, count, out);
@@ -168,15 +205,15 @@ void Forward::prepare_tile(const float* inputs, const float* norm, const Activat
 }
 
 void Forward::project_rows(const Linear& linear, const Activations& x, size_t first_row,
-                           size_t n_rows, float* out, size_t thread) {
+                           size_t n_rows, Output out, size_t thread) {
   const Matrix& weight = linear.weight;
   DotArgs args;
   args.rows = weight.data + first_row * weight.row_bytes;
   args.row_bytes = weight.row_bytes;
   args.n_rows = n_rows;
   args.x = x;
-  args.out = out + first_row;
-  args.out_stride = weight.rows;
+  args.out = out.values;
+  args.out_stride = out.stride;
   if (precision_ == Precision::exact && weight.quantized()) {
     reference::dot(weight.type, args);
   } else if (path_ == Path::prompt && precision_ == Precision::fast) {
@@ -186,7 +223,7 @@ void Forward::project_rows(const Linear& linear, const Activations& x, size_t fi
   }
   if (linear.bias == nullptr) return;
   for (size_t c = 0; c < x.columns; ++c) {
-    kernels_.add(args.out + c * weight.rows, linear.bias + first_row, n_rows);
+    kernels_.add(out.values + c * out.stride, linear.bias + first_row, n_rows);
   }
 }
 
@@ -204,8 +241,9 @@ void Forward::project(std::span<const Linear* const> linears, std::span<float* c
       ++i;
     }
     const size_t first = chunk * per_chunk;
-    project_rows(*linears[i], x, first, std::min(per_chunk, linears[i]->weight.rows - first),
-                 outputs[i], thread);
+    const size_t rows = linears[i]->weight.rows;
+    project_rows(*linears[i], x, first, std::min(per_chunk, rows - first),
+                 {outputs[i] + first, rows}, thread);
   });
 }
 
@@ -215,11 +253,12 @@ void Forward::project_onto_residual(const Linear& linear, const Activations& x) 
   pool_.run(chunk_count(rows, per_chunk), [&](size_t chunk, size_t thread) {
     const size_t first = chunk * per_chunk;
     const size_t count = std::min(per_chunk, rows - first);
-    project_rows(linear, x, first, count, scratch_.projected.data(), thread);
-    for (size_t c = 0; c < x.columns; ++c) {
-      kernels_.add(scratch_.residual.data() + c * rows + first,
-                   scratch_.projected.data() + c * rows + first, count);
-    }
+    const bool panel = per_chunk <= 32;
+    const Output out =
+        panel ? Output{panel_of(thread), 32} : Output{scratch_.projected.data() + first, rows};
+    project_rows(linear, x, first, count, out, thread);
+    kernels_.add_columns(scratch_.residual.data() + first, rows, out.values, out.stride, count,
+                         x.columns);
   });
 }
 

@@ -62,6 +62,9 @@ class Forward {
   void embed(size_t column, int32_t token);
   void attention_block(const LayerWeights& weights, size_t layer);
   void ffn_block(const LayerWeights& weights);
+  // silu(gate x) * (up x), packed: each 32 rows of it are one block of the input of the matrix that
+  // follows, and are quantized where they are still in the cache.
+  Activations packed_hidden(const LayerWeights& weights, const Activations& x);
 
   // Readies inputs[c] (or their norm) in every form that the linears want.
   Activations prepare(const float* inputs, size_t width, size_t columns, const float* norm,
@@ -72,8 +75,17 @@ class Forward {
                const Activations& x);
   // residual += linear x.
   void project_onto_residual(const Linear& linear, const Activations& x);
+  // Where results go: row r of column c at values[c * stride + r].
+  struct Output {
+    float* values;
+    size_t stride;
+  };
   void project_rows(const Linear& linear, const Activations& x, size_t first_row, size_t n_rows,
-                    float* out, size_t thread);
+                    Output out, size_t thread);
+  // A thread's results of two panels of 32 rows, [2][max_columns][32].
+  [[nodiscard]] float* panel_of(size_t thread) {
+    return scratch_.panels.data() + thread * 2 * 32 * max_columns_;
+  }
   [[nodiscard]] size_t rows_per_chunk(size_t rows) const;
 
   const Model& model_;

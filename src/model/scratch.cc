@@ -16,17 +16,29 @@ size_t packed_values(const ModelConfig& config, size_t columns) {
   return Activations::tiles(columns) * kPackedColumns * widest_input(config);
 }
 
+size_t packed_hidden_values(const ModelConfig& config, size_t columns) {
+  return Activations::tiles(columns) * kPackedColumns * Activations::padded(config.n_ff);
+}
+
+PackedTile tile_in(Buffer<uint8_t>& quants, Buffer<float>& scales) {
+  float* blocks = scales.data();
+  const size_t count = quants.size() / 32;
+  return {quants.data(), blocks, blocks + count, blocks + 2 * count};
+}
+
 }  // namespace
 
 size_t Scratch::bytes_per_column(const ModelConfig& config) {
   const size_t floats = 2 * config.n_embd + 2 * config.q_width() + 2 * config.kv_width() +
                         config.n_ff + std::max(config.n_embd, config.n_ff);
   const size_t plain = widest_input(config) + widest_input(config) / 32 * sizeof(float);
-  const size_t packed = widest_input(config) * sizeof(float);  // as floats, the widest form
+  // As floats, the widest form; and the hidden values once more.
+  const size_t packed = widest_input(config) * sizeof(float) + 2 * config.n_ff;
   return floats * sizeof(float) + plain + packed;
 }
 
-Scratch::Scratch(const ModelConfig& config, size_t columns, size_t gemm_bytes, PackedForms forms)
+Scratch::Scratch(const ModelConfig& config, size_t columns, size_t threads, size_t gemm_bytes,
+                 PackedForms forms)
     : residual(columns * config.n_embd),
       normed(columns * config.n_embd),
       query(columns * config.q_width()),
@@ -41,11 +53,13 @@ Scratch::Scratch(const ModelConfig& config, size_t columns, size_t gemm_bytes, P
       packed_scales(packed_quants.size() / 8),
       packed_floats(forms.floats ? packed_values(config, columns) : 0),
       packed_halves(forms.halves ? packed_values(config, columns) / 2 : 0),
-      gemm(gemm_bytes) {
+      hidden_quants(forms.quants ? packed_hidden_values(config, columns) : 0),
+      hidden_scales(hidden_quants.size() / 8),
+      gemm(threads * gemm_bytes),
+      panels(threads * 2 * 32 * columns) {
   if (!forms.quants) return;
-  float* blocks = packed_scales.data();
-  const size_t count = packed_quants.size() / 32;
-  packed = {packed_quants.data(), blocks, blocks + count, blocks + 2 * count};
+  packed = tile_in(packed_quants, packed_scales);
+  packed_hidden = tile_in(hidden_quants, hidden_scales);
 }
 
 }  // namespace hearth::model

@@ -20,7 +20,8 @@ struct Scratch {
   // Bytes that grow with each column.
   [[nodiscard]] static size_t bytes_per_column(const ModelConfig& config);
 
-  Scratch(const ModelConfig& config, size_t columns, size_t gemm_bytes, PackedForms forms);
+  Scratch(const ModelConfig& config, size_t columns, size_t threads, size_t gemm_bytes,
+          PackedForms forms);
 
   Buffer<float> residual;  // [columns][n_embd]
   Buffer<float> normed;    // [columns][n_embd]
@@ -39,7 +40,11 @@ struct Scratch {
   PackedTile packed;            // tiles in packed_quants and packed_scales
   Buffer<float> packed_floats;  // [tiles][widest input][8]
   Buffer<float> packed_halves;  // [tiles][widest input / 2][8]
-  Buffer<std::byte> gemm;       // for every thread
+  Buffer<uint8_t> hidden_quants;
+  Buffer<float> hidden_scales;
+  PackedTile packed_hidden;  // tiles in hidden_quants and hidden_scales
+  Buffer<std::byte> gemm;    // [threads][gemm_bytes]
+  Buffer<float> panels;      // [threads][2][columns][32]
 };
 
 }  // namespace hearth::model

@@ -17,6 +17,7 @@ Kernels make_reference_kernels() {
   kernels.rms_norm = reference::rms_norm;
   kernels.silu_mul = reference::silu_mul;
   kernels.add = reference::add;
+  kernels.add_columns = reference::add_columns;
   kernels.rope = reference::rope;
   kernels.store_kv = reference::store_kv;
   kernels.attend = reference::attend;

@@ -22,6 +22,12 @@ struct PackedTile {
   float* scales = nullptr;      // [padded(n) / 32][8]
   float* sums_of_32 = nullptr;  // [padded(n) / 32][8], scale * sum of 32 quants
   float* sums_of_16 = nullptr;  // [padded(n) / 16][8]
+
+  // From the i-th block of 32 on.
+  [[nodiscard]] PackedTile block(size_t i) const {
+    const size_t at = i * kPackedColumns;
+    return {quants + 32 * at, scales + at, sums_of_32 + at, sums_of_16 + 2 * at};
+  }
 };
 
 // The form in which gemm() takes the columns for weights of a type.
@@ -89,9 +95,10 @@ struct Kernels {
   void (*gemm)(DType type, const DotArgs& args, std::byte* scratch) = nullptr;
   size_t (*gemm_scratch)(size_t n) = nullptr;
   PackedForm (*packed_form)(DType type) = nullptr;
-  // Packs at most 8 quantized columns (as in Activations) of n values.
-  void (*pack)(const int8_t* quants, const float* scales, size_t n, size_t columns,
-               const PackedTile& out) = nullptr;
+  // Packs `blocks` blocks of 32 of at most 8 quantized columns; a column begins `stride` quants and
+  // stride / 32 scales behind the one before.
+  void (*pack)(const int8_t* quants, const float* scales, size_t stride, size_t blocks,
+               size_t columns, const PackedTile& out) = nullptr;
   // Packs at most 8 columns of n floats into a tile.
   void (*pack_floats)(const float* values, size_t n, size_t columns, float* out) = nullptr;
   void (*pack_halves)(const float* values, size_t n, size_t columns, float* out) = nullptr;
@@ -103,6 +110,9 @@ struct Kernels {
   void (*silu_mul)(float* gate, const float* up, size_t n) = nullptr;
   // x += y.
   void (*add)(float* x, const float* y, size_t n) = nullptr;
+  // The same for columns of n values that begin at multiples of their strides.
+  void (*add_columns)(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
+                      size_t columns) = nullptr;
   // Turns the pairs (2i, 2i + 1) of a head by the angles whose cosines and sines are given:
   // cos_sin[dims]. `dims` is even.
   void (*rope)(float* head, const float* cos_sin, size_t dims) = nullptr;

@@ -145,8 +145,8 @@ struct Problem {
     for (size_t t = 0; t < tiles; ++t) {
       const size_t first = t * kPackedColumns;
       const size_t count = std::min(kPackedColumns, columns - first);
-      kernels.pack(quants.data() + first * padded, scales.data() + first * padded / 32, n, count,
-                   Activations{n, columns, {}, {}, {}, packed()}.tile(t));
+      kernels.pack(quants.data() + first * padded, scales.data() + first * padded / 32, padded,
+                   padded / 32, count, Activations{n, columns, {}, {}, {}, packed()}.tile(t));
       const float* values = x.data() + first * n;
       if (kernels.pack_floats != nullptr) {
         kernels.pack_floats(values, n, count,

@@ -47,21 +47,20 @@ void gemm(DType type, const DotArgs& args, std::byte*) { dot(type, args); }
 
 size_t gemm_scratch(size_t) { return 0; }
 
-void pack(const int8_t* quants, const float* scales, size_t n, size_t columns,
+void pack(const int8_t* quants, const float* scales, size_t stride, size_t blocks, size_t columns,
           const PackedTile& out) {
-  const size_t padded = Activations::padded(n);
   for (size_t c = 0; c < kPackedColumns; ++c) {
-    for (size_t i = 0; i < padded; ++i) {
-      const int quant = c < columns ? quants[c * padded + i] : 0;
+    for (size_t i = 0; i < 32 * blocks; ++i) {
+      const int quant = c < columns ? quants[c * stride + i] : 0;
       out.quants[(i / 4 * kPackedColumns + c) * 4 + i % 4] = static_cast<uint8_t>(quant + 128);
     }
     const auto sum = [&](size_t first, size_t count) {
       int total = 0;
-      for (size_t i = first; c < columns && i < first + count; ++i) total += quants[c * padded + i];
+      for (size_t i = first; c < columns && i < first + count; ++i) total += quants[c * stride + i];
       return static_cast<float>(total);
     };
-    for (size_t b = 0; b < padded / 32; ++b) {
-      const float scale = c < columns ? scales[c * padded / 32 + b] : 0.0f;
+    for (size_t b = 0; b < blocks; ++b) {
+      const float scale = c < columns ? scales[c * stride / 32 + b] : 0.0f;
       out.scales[b * kPackedColumns + c] = scale;
       out.sums_of_32[b * kPackedColumns + c] = scale * sum(32 * b, 32);
       out.sums_of_16[2 * b * kPackedColumns + c] = scale * sum(32 * b, 16);
@@ -106,6 +105,11 @@ void silu_mul(float* gate, const float* up, size_t n) {
 
 void add(float* x, const float* y, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] += y[i];
+}
+
+void add_columns(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
+                 size_t columns) {
+  for (size_t c = 0; c < columns; ++c) add(x + c * x_stride, y + c * y_stride, n);
 }
 
 }  // namespace hearth::reference

@@ -18,12 +18,14 @@ void dequantize(DType type, const std::byte* row, size_t n, float* out);
 void dot(DType type, const DotArgs& args);
 void gemm(DType type, const DotArgs& args, std::byte* scratch);  // as dot(), takes no scratch
 size_t gemm_scratch(size_t n);
-void pack(const int8_t* quants, const float* scales, size_t n, size_t columns,
+void pack(const int8_t* quants, const float* scales, size_t stride, size_t blocks, size_t columns,
           const PackedTile& out);
 void quantize(const float* values, size_t n, int8_t* quants, float* scales);
 void rms_norm(const float* x, const float* weight, float eps, size_t n, float* out);
 void silu_mul(float* gate, const float* up, size_t n);
 void add(float* x, const float* y, size_t n);
+void add_columns(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
+                 size_t columns);
 
 // Attention (tensor/attention.h), the cache types one formula each:
 // src/tensor/attention_reference.cc. Quantizes a row with one scale, which it returns (NaN where a

@@ -39,18 +39,17 @@ inline __m256i sum_fours(__m256i bytes) {
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-inline void pack_columns(const int8_t* quants, const float* scales, size_t n, size_t columns,
-                         const PackedTile& out) {
-  const size_t padded = Activations::padded(n);
-  for (size_t block = 0; block < padded / 32; ++block) {
+inline void pack_columns(const int8_t* quants, const float* scales, size_t stride, size_t blocks,
+                         size_t columns, const PackedTile& out) {
+  for (size_t block = 0; block < blocks; ++block) {
     __m256i words[kPackedColumns];
     alignas(32) float scale[kPackedColumns] = {};
     for (size_t c = 0; c < kPackedColumns; ++c) {
       words[c] = _mm256_setzero_si256();
       if (c >= columns) continue;
-      const int8_t* from = quants + c * padded + 32 * block;
+      const int8_t* from = quants + c * stride + 32 * block;
       words[c] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-      scale[c] = scales[c * padded / 32 + block];
+      scale[c] = scales[c * stride / 32 + block];
     }
     transpose_8x8(words);
     __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};

@@ -141,6 +141,15 @@ void rms_norm(const float* x, const float* weight, float eps, size_t n, float* o
 }
 
 template <class S>
+void add(float* x, const float* y, size_t n);
+
+template <class S>
+void add_columns(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
+                 size_t columns) {
+  for (size_t c = 0; c < columns; ++c) add<S>(x + c * x_stride, y + c * y_stride, n);
+}
+
+template <class S>
 void silu_mul(float* gate, const float* up, size_t n) {
   for_vectors<S>(n, [&](size_t i, size_t count) {
     const auto g = load_count<S>(gate + i, count);
@@ -203,6 +212,7 @@ void fill_vector_ops(Kernels& kernels) {
   kernels.rms_norm = rms_norm<S>;
   kernels.silu_mul = silu_mul<S>;
   kernels.add = add<S>;
+  kernels.add_columns = add_columns<S>;
 }
 
 }  // namespace
