@@ -39,24 +39,26 @@ size_t Scratch::bytes_per_column(const ModelConfig& config) {
 
 Scratch::Scratch(const ModelConfig& config, size_t columns, size_t threads, size_t gemm_bytes,
                  PackedForms forms)
-    : residual(columns * config.n_embd),
-      normed(columns * config.n_embd),
-      query(columns * config.q_width()),
-      key(columns * config.kv_width()),
-      value(columns * config.kv_width()),
-      mixed(columns * config.q_width()),
-      hidden(columns * config.n_ff),
-      projected(columns * std::max(config.n_embd, config.n_ff)),
-      quants(columns * widest_input(config)),
-      scales(columns * widest_input(config) / 32),
-      packed_quants(forms.quants ? packed_values(config, columns) : 0),
-      packed_scales(packed_quants.size() / 8),
-      packed_floats(forms.floats ? packed_values(config, columns) : 0),
-      packed_halves(forms.halves ? packed_values(config, columns) / 2 : 0),
-      hidden_quants(forms.quants ? packed_hidden_values(config, columns) : 0),
-      hidden_scales(hidden_quants.size() / 8),
-      gemm(threads * gemm_bytes),
-      panels(threads * 2 * 32 * columns) {
+    : residual(Buffer<float>::untouched(columns * config.n_embd)),
+      normed(Buffer<float>::untouched(columns * config.n_embd)),
+      query(Buffer<float>::untouched(columns * config.q_width())),
+      key(Buffer<float>::untouched(columns * config.kv_width())),
+      value(Buffer<float>::untouched(columns * config.kv_width())),
+      mixed(Buffer<float>::untouched(columns * config.q_width())),
+      hidden(Buffer<float>::untouched(columns * config.n_ff)),
+      projected(Buffer<float>::untouched(columns * std::max(config.n_embd, config.n_ff))),
+      quants(Buffer<int8_t>::untouched(columns * widest_input(config))),
+      scales(Buffer<float>::untouched(columns * widest_input(config) / 32)),
+      packed_quants(Buffer<uint8_t>::untouched(forms.quants ? packed_values(config, columns) : 0)),
+      packed_scales(Buffer<float>::untouched(packed_quants.size() / 8)),
+      packed_floats(Buffer<float>::untouched(forms.floats ? packed_values(config, columns) : 0)),
+      packed_halves(
+          Buffer<float>::untouched(forms.halves ? packed_values(config, columns) / 2 : 0)),
+      hidden_quants(
+          Buffer<uint8_t>::untouched(forms.quants ? packed_hidden_values(config, columns) : 0)),
+      hidden_scales(Buffer<float>::untouched(hidden_quants.size() / 8)),
+      gemm(Buffer<std::byte>::untouched(threads * gemm_bytes)),
+      panels(Buffer<float>::untouched(threads * 2 * 32 * columns)) {
   if (!forms.quants) return;
   packed = tile_in(packed_quants, packed_scales);
   packed_hidden = tile_in(hidden_quants, hidden_scales);

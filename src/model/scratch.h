@@ -1,4 +1,5 @@
-// The working memory of a forward pass, taken once when a session opens.
+// The working memory of a forward pass, taken once when a session opens, touched as far as prompts
+// need it.
 #pragma once
 
 #include <cstdint>

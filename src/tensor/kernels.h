@@ -77,6 +77,8 @@ struct DotArgs {
   const std::byte* rows = nullptr;  // first row; the next begins row_bytes behind it
   size_t row_bytes = 0;
   size_t n_rows = 0;
+  // Weights that the caller will likely ask for next, as many; null for none. A hint.
+  const std::byte* upcoming = nullptr;
   Activations x;
   float* out = nullptr;
   size_t out_stride = 0;

@@ -211,15 +211,40 @@ void multiply_tile(const DotArgs& args, const Panel<I>& panel, size_t row, size_
   }
 }
 
+// Asks for the upcoming weights while there is arithmetic to hide that behind, a share at each
+// step.
+class Upcoming {
+ public:
+  Upcoming(const DotArgs& args, size_t steps)
+      : next_(reinterpret_cast<uintptr_t>(args.upcoming)),
+        end_(next_ + (args.upcoming != nullptr ? args.n_rows * args.row_bytes : 0)),
+        share_((end_ - next_) / steps + 1) {}
+
+  void step() {
+    const uintptr_t until = std::min(end_, next_ + share_);
+    for (; next_ < until; next_ += 64) {
+      __builtin_prefetch(reinterpret_cast<const void*>(next_), 0, 2);
+    }
+  }
+
+ private:
+  uintptr_t next_;
+  uintptr_t end_;
+  uintptr_t share_;
+};
+
 template <class I, class F>
 void gemm_quantized(const DotArgs& args, std::byte* scratch) {
+  constexpr int kColumns = F::kGroup == 16 ? I::kTileColumns / 2 : I::kTileColumns;
   const Panel<I> panel(scratch, args.x.n);
+  const size_t panels = (args.n_rows + panel.kRows - 1) / panel.kRows;
+  Upcoming upcoming(args, panels * ((args.x.columns + kColumns - 1) / kColumns));
   for (size_t row = 0; row < args.n_rows; row += panel.kRows) {
     for (size_t v = 0; v < I::kRowVectors && row + v * I::kLanes < args.n_rows; ++v) {
       unpack_rows<I, F>(args, row + v * I::kLanes, panel, v * I::kLanes);
     }
-    constexpr int kColumns = F::kGroup == 16 ? I::kTileColumns / 2 : I::kTileColumns;
     for (size_t column = 0; column < args.x.columns; column += kColumns) {
+      upcoming.step();
       multiply_tile<I, F, kColumns>(args, panel, row, column);
     }
   }
