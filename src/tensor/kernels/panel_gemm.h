@@ -197,12 +197,46 @@ struct PanelTile {
   }
 };
 
+// Asks for the upcoming weights while there is arithmetic to hide that behind: few lines at each of
+// many steps, because a burst of them would wait for memory itself.
+class Upcoming {
+ public:
+  Upcoming(const DotArgs& args, size_t steps)
+      : next_(reinterpret_cast<uintptr_t>(args.upcoming)),
+        lines_(args.upcoming != nullptr ? args.n_rows * args.row_bytes / kLine : 0),
+        steps_(steps) {}
+
+  HEARTH_INLINE void step() {
+    for (due_ += lines_; due_ >= steps_; due_ -= steps_) {
+      __builtin_prefetch(reinterpret_cast<const void*>(next_), 0, 2);
+      next_ += kLine;
+    }
+  }
+
+ private:
+  static constexpr size_t kLine = 64;
+  uintptr_t next_;  // a number: it moves beyond what a pointer may be formed to
+  size_t lines_;    // in all
+  size_t steps_;    // in all
+  size_t due_ = 0;  // lines times steps
+};
+
+// Blocks of 32 weights in the whole units of a row.
+template <class F>
+constexpr size_t blocks_of(size_t n) {
+  return (n + F::kUnit - 1) / F::kUnit * (F::kUnit / 32);
+}
+
 template <class I, class F, int kColumns>
-void multiply_tile(const DotArgs& args, const Panel<I>& panel, size_t row, size_t column) {
+void multiply_tile(const DotArgs& args, const Panel<I>& panel, size_t row, size_t column,
+                   Upcoming& upcoming) {
   const PackedTile x = args.x.tile(column / kPackedColumns);
   PanelTile<I, F, kColumns> tile;
-  const size_t blocks = (args.x.n + F::kUnit - 1) / F::kUnit * (F::kUnit / 32);
-  for (size_t b = 0; b < blocks; ++b) tile.add_block(panel, x, column % kPackedColumns, b);
+  const size_t blocks = blocks_of<F>(args.x.n);
+  for (size_t b = 0; b < blocks; ++b) {
+    upcoming.step();
+    tile.add_block(panel, x, column % kPackedColumns, b);
+  }
   const size_t rows = std::min(tile.kRows, args.n_rows - row);
   const size_t columns = std::min<size_t>(kColumns, args.x.columns - column);
   for (size_t c = 0; c < columns; ++c) {
@@ -211,41 +245,19 @@ void multiply_tile(const DotArgs& args, const Panel<I>& panel, size_t row, size_
   }
 }
 
-// Asks for the upcoming weights while there is arithmetic to hide that behind, a share at each
-// step.
-class Upcoming {
- public:
-  Upcoming(const DotArgs& args, size_t steps)
-      : next_(reinterpret_cast<uintptr_t>(args.upcoming)),
-        end_(next_ + (args.upcoming != nullptr ? args.n_rows * args.row_bytes : 0)),
-        share_((end_ - next_) / steps + 1) {}
-
-  void step() {
-    const uintptr_t until = std::min(end_, next_ + share_);
-    for (; next_ < until; next_ += 64) {
-      __builtin_prefetch(reinterpret_cast<const void*>(next_), 0, 2);
-    }
-  }
-
- private:
-  uintptr_t next_;
-  uintptr_t end_;
-  uintptr_t share_;
-};
-
 template <class I, class F>
 void gemm_quantized(const DotArgs& args, std::byte* scratch) {
   constexpr int kColumns = F::kGroup == 16 ? I::kTileColumns / 2 : I::kTileColumns;
   const Panel<I> panel(scratch, args.x.n);
   const size_t panels = (args.n_rows + panel.kRows - 1) / panel.kRows;
-  Upcoming upcoming(args, panels * ((args.x.columns + kColumns - 1) / kColumns));
+  const size_t tiles = (args.x.columns + kColumns - 1) / kColumns;
+  Upcoming upcoming(args, panels * tiles * blocks_of<F>(args.x.n));
   for (size_t row = 0; row < args.n_rows; row += panel.kRows) {
     for (size_t v = 0; v < I::kRowVectors && row + v * I::kLanes < args.n_rows; ++v) {
       unpack_rows<I, F>(args, row + v * I::kLanes, panel, v * I::kLanes);
     }
     for (size_t column = 0; column < args.x.columns; column += kColumns) {
-      upcoming.step();
-      multiply_tile<I, F, kColumns>(args, panel, row, column);
+      multiply_tile<I, F, kColumns>(args, panel, row, column, upcoming);
     }
   }
 }
