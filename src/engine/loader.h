@@ -35,6 +35,7 @@ class LoadedModel {
   [[nodiscard]] const ModelFile& file() const { return file_; }
   [[nodiscard]] const model::Model& model() const { return model_; }
   [[nodiscard]] const model::ModelConfig& config() const { return model_.config; }
+  [[nodiscard]] const ReadAhead& read_ahead() const { return read_ahead_; }
 
   // Null when the file has no tokenizer that hearth knows; tokenizer_error() says why.
   [[nodiscard]] const text::Tokenizer* tokenizer() const {

@@ -20,6 +20,16 @@ void append_pieces(const model::Matrix& matrix, size_t piece_bytes, std::vector<
   }
 }
 
+// Where the last matrix of each layer ends.
+std::vector<const std::byte*> ends_of_layers(const model::Model& model) {
+  std::vector<const std::byte*> ends;
+  for (const model::LayerWeights& layer : model.weights.layers) {
+    const model::Matrix& last = layer.down.weight;
+    ends.push_back(last.data + last.rows * last.row_bytes);
+  }
+  return ends;
+}
+
 }  // namespace
 
 std::vector<Bytes> weights_in_order(const model::Model& model, size_t piece_bytes) {
@@ -51,17 +61,35 @@ void ReadAhead::start(const model::Model& model) {
   os::expect_scattered(embedding, true);
   // Pages that are there already are mapped, which is cheaper than to ask about them first and
   // saves whoever computes a fault for each.
-  const auto read = [this, embedding, pieces = std::move(pieces)] {
+  const auto read = [this, embedding, pieces = std::move(pieces),
+                     ends = ends_of_layers(model)]() mutable {
     for (const Bytes piece : pieces) {
       // Tied: now it is the output matrix.
       if (piece.data() == embedding.data()) os::expect_scattered(embedding, false);
-      if (stop_.load(std::memory_order_relaxed) || !os::bring_in(piece)) return;
+      if (stop_.load(std::memory_order_relaxed) || !os::bring_in(piece)) break;
+      const size_t layer = layers_.load(std::memory_order_relaxed);
+      if (layer < ends.size() && piece.data() + piece.size() == ends[layer]) report(layer + 1);
     }
+    report(SIZE_MAX);
   };
+  layers_.store(0, std::memory_order_relaxed);
   try {
     thread_ = std::thread(read);
   } catch (const std::system_error&) {
-    // No thread to be had: weights are read as they are touched.
+    report(SIZE_MAX);  // no thread to be had: weights are read as they are touched
+  }
+}
+
+void ReadAhead::report(size_t layers) {
+  layers_.store(layers, std::memory_order_release);
+  layers_.notify_all();
+}
+
+void ReadAhead::wait_for_layer(size_t layer) const {
+  size_t there = layers_.load(std::memory_order_acquire);
+  while (there <= layer) {
+    layers_.wait(there, std::memory_order_acquire);
+    there = layers_.load(std::memory_order_acquire);
   }
 }
 

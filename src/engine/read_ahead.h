@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <thread>
 #include <vector>
 
@@ -31,8 +32,15 @@ class ReadAhead {
   // Waits until everything is read, or found to be there.
   void wait();
 
+  // Waits until the weights of a layer are there, or will not be read ahead. Threads that overtook
+  // the reader would fault in pages here and there, at a fraction of the disk's speed.
+  void wait_for_layer(size_t layer) const;
+
  private:
+  void report(size_t layers);
+
   std::thread thread_;
+  std::atomic<size_t> layers_{SIZE_MAX};  // whose weights are there
   std::atomic<bool> stop_{false};
 };
 

@@ -45,10 +45,17 @@ Result<void> Session::check_advance(std::span<const text::Token> tokens) const {
   return {};
 }
 
+model::Forward::Gate Session::layer_gate() const {
+  return [&loaded = model()](size_t layer) {
+    loaded.read_ahead().wait_for_layer(layer);
+    return !os::interrupted();
+  };
+}
+
 Result<void> Session::run_prompt(std::span<const text::Token> chunk) {
   if (os::interrupted()) return fail(ErrorCode::interrupted, "interrupted");
   const Stretch stretch{chunk, tokens_.size(), &kv_.view()};
-  if (!runtime_->forward().run({&stretch, 1}, Path::prompt, os::interrupted))
+  if (!runtime_->forward().run({&stretch, 1}, Path::prompt, layer_gate()))
     return fail(ErrorCode::interrupted, "interrupted");
   tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
   last_columns_ = chunk.size();
@@ -91,7 +98,7 @@ Result<void> Session::advance_with_logits(std::span<const text::Token> tokens,
 Result<std::span<float>> Session::decode(std::span<const text::Token> tokens) {
   HEARTH_CHECK(check_advance(tokens));
   const Stretch stretch{tokens, tokens_.size(), &kv_.view()};
-  if (!runtime_->forward().run({&stretch, 1}, Path::decode, os::interrupted))
+  if (!runtime_->forward().run({&stretch, 1}, Path::decode, layer_gate()))
     return fail(ErrorCode::interrupted, "interrupted");
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   runtime_->forward().logits(0, tokens.size(), runtime_->logits());
@@ -106,7 +113,7 @@ Result<std::span<float>> Session::decode_together(std::span<Session* const> sess
     stretches[i] = {tokens.subspan(i, 1), sessions[i]->tokens_.size(), &sessions[i]->kv_.view()};
   }
   Runtime& runtime = *sessions[0]->runtime_;
-  if (!runtime.forward().run({stretches, sessions.size()}, Path::decode, os::interrupted))
+  if (!runtime.forward().run({stretches, sessions.size()}, Path::decode, sessions[0]->layer_gate()))
     return fail(ErrorCode::interrupted, "interrupted");
   for (size_t i = 0; i < sessions.size(); ++i) sessions[i]->tokens_.push_back(tokens[i]);
   runtime.forward().logits(0, sessions.size(), runtime.logits());

@@ -70,6 +70,8 @@ class Session {
 
   Result<void> check_advance(std::span<const text::Token> tokens) const;
   Result<void> run_prompt(std::span<const text::Token> chunk);
+  // Holds a layer until its weights are in memory, and all of them when the person interrupts.
+  [[nodiscard]] model::Forward::Gate layer_gate() const;
 
   std::shared_ptr<Runtime> runtime_;
   KvCache kv_;

@@ -41,11 +41,11 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
   ranges_.reserve(max_columns);
 }
 
-bool Forward::run(std::span<const Stretch> stretches, Path path, bool (*stop)()) {
+bool Forward::run(std::span<const Stretch> stretches, Path path, const Gate& gate) {
   path_ = path;
   begin(stretches);
   for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
-    if (stop()) return false;
+    if (!gate(i)) return false;
     attention_block(model_.weights.layers[i], i);
     ffn_block(model_.weights.layers[i]);
   }

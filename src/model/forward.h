@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <vector>
@@ -49,9 +50,10 @@ class Forward {
 
   // Computes the tokens of all stretches and puts their keys and values into the caches. The caller
   // has checked: ids in [0, n_vocab), 1 to max_columns tokens in all, each stretch of another
-  // sequence, and first_position + tokens.size() <= kv->format.capacity <= max_positions. `stop` is
-  // asked before each layer; false when it ended the run, whose results are then worthless.
-  [[nodiscard]] bool run(std::span<const Stretch> stretches, Path path, bool (*stop)());
+  // sequence, and first_position + tokens.size() <= kv->format.capacity <= max_positions. `gate` is
+  // asked before each layer; when it says false the run ends with false, its results worthless.
+  using Gate = std::function<bool(size_t layer)>;
+  [[nodiscard]] bool run(std::span<const Stretch> stretches, Path path, const Gate& gate);
 
   // Logits of `count` tokens of the last run, from its token `first` on, counted over the
   // stretches: out[count][n_vocab].

@@ -39,11 +39,12 @@ class Same(hearth.Case):
                             stdin=self.story.encode()).text
 
     def check_greedy(self, model):
-        first = self.greedy(model)
-        self.assertTrue(first.strip())
-        for t, b, kv in itertools.product(THREADS, BATCHES, ("f16", "f32")):
-            with self.subTest(threads=t, batch=b, kv=kv):
-                self.assertEqual(self.greedy(model, "-t", t, "-b", b, "--kv", kv), first)
+        for kv in ("q8_0", "f16", "f32"):
+            first = self.greedy(model, "--kv", kv)
+            self.assertTrue(first.strip())
+            for t, b in itertools.product(THREADS, BATCHES):
+                with self.subTest(threads=t, batch=b, kv=kv):
+                    self.assertEqual(self.greedy(model, "-t", t, "-b", b, "--kv", kv), first)
 
     def test_logits_q8_0(self):
         self.check_logits(MODEL, THREADS, BATCHES)

@@ -200,10 +200,28 @@ class SharedModels(Golden):
                 self.check_perplexity(model, golden, name, "--exact")
 
     def test_perplexity(self):
-        for model, golden in self.each(*SHARED_MODELS):
+        for model, golden in self.each(*SHARED_MODELS[:2]):
             for name in TEXTS:
-                if (model.name, name) != OUT_OF_DOMAIN:
-                    self.check_perplexity(model, golden, name)
+                self.check_perplexity(model, golden, name)
+
+    def test_perplexity_of_8_bit_weights_and_activations(self):
+        """Beside exact activations, on all of the text.
+
+        Rounding them moves a mean over four windows by up to 0.12 %, this way or that, with every
+        change of the order of a sum: the level, the cache type, the path. Over the whole text it
+        is 0.03 %.
+        """
+        for model, _ in self.each(SHARED_MODELS[2]):
+            for name in ("val", "val_pd"):
+                exact = self.perplexity(model, name, "--kv", "f32", "--exact")
+                for kv in ("q8_0", "f16", "f32"):
+                    with self.subTest(text=name, kv=kv):
+                        self.assert_ratio(self.perplexity(model, name, "--kv", kv), exact)
+
+    def perplexity(self, model, name, *flags):
+        done = self.succeed("perplexity", "-m", str(model), "-f", str(TEXTS[name]), "--json",
+                            "--chunks", "60", *flags)
+        return json.loads(done.text)["perplexity"]
 
     @unittest.expectedFailure
     def test_perplexity_far_from_the_training_text(self):

@@ -179,10 +179,15 @@ template <class S>
 void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
   constexpr size_t kVectors = 32 / S::kLanes;
   for (size_t block = 0; block < Activations::padded(n); block += 32) {
+    if (n <= block) {
+      std::memset(quants + block, 0, 32);
+      scales[block / 32] = 0;
+      continue;
+    }
     float padded[32] = {};
     const float* from = values + block;
     if (n < block + 32) {
-      if (n > block) std::memcpy(padded, values + block, (n - block) * sizeof(float));
+      std::memcpy(padded, values + block, (n - block) * sizeof(float));
       from = padded;
     }
     typename S::V v[kVectors];
