@@ -179,6 +179,9 @@ void decode_columns(const DotArgs& args, const ColumnGroup& group) {
   for (; row < args.n_rows; ++row) decode_rows<I, F, 1, kColumns>(args, row, group);
 }
 
+// Not on the stack, which grows page by page and ends the program where memory is scarce.
+thread_local ColumnUnit arranged_units[kArrangedUnits];
+
 // All rows and columns of args.
 template <class I, class F>
 void dot_decode(const DotArgs& args) {
@@ -187,7 +190,7 @@ void dot_decode(const DotArgs& args) {
                                       decode_columns<I, F, 3>, decode_columns<I, F, 4>,
                                       decode_columns<I, F, 5>, decode_columns<I, F, 6>,
                                       decode_columns<I, F, 7>, decode_columns<I, F, 8>};
-  ColumnUnit arranged[kArrangedUnits];
+  ColumnUnit* const arranged = arranged_units;
   const size_t units = (args.x.n + kUnit - 1) / kUnit;
   size_t fitting = kArrangedUnits / units;
   if (fitting > kMaxTileColumns) fitting = kMaxTileColumns;
