@@ -35,12 +35,6 @@ def make_model(shape, kind, folder):
     return path
 
 
-def has_kv(kind):
-    """Whether this hearth has a KV cache of that type."""
-    command = [BIN / "hearth", "bench", "-p", "1", "-n", "0", "-r", "1", "--json", "--kv", kind]
-    return subprocess.run(command, capture_output=True).returncode == 0
-
-
 def machine():
     """Facts that a number is worth nothing without."""
     cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text()

@@ -29,7 +29,32 @@ void wait_for_change(const std::atomic<T>& word, T old) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(size_t threads) {
+void ThreadPool::Share::deal(size_t first, size_t end) {
+  left.store(uint64_t{end} << 32 | first, std::memory_order_relaxed);
+}
+
+bool ThreadPool::Share::take_first(size_t& chunk) {
+  uint64_t now = left.load(std::memory_order_relaxed);
+  while ((now & 0xffffffff) < now >> 32) {
+    if (!left.compare_exchange_weak(now, now + 1, std::memory_order_relaxed)) continue;
+    chunk = now & 0xffffffff;
+    return true;
+  }
+  return false;
+}
+
+bool ThreadPool::Share::take_last(size_t& chunk) {
+  uint64_t now = left.load(std::memory_order_relaxed);
+  while ((now & 0xffffffff) < now >> 32) {
+    const uint64_t one_less = now - (uint64_t{1} << 32);
+    if (!left.compare_exchange_weak(now, one_less, std::memory_order_relaxed)) continue;
+    chunk = one_less >> 32;
+    return true;
+  }
+  return false;
+}
+
+ThreadPool::ThreadPool(size_t threads) : shares_(threads > 0 ? threads : 1) {
   workers_.reserve(threads > 0 ? threads - 1 : 0);
   try {
     for (size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { worker_loop(i); });
@@ -46,10 +71,11 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run_region(size_t chunks, Call call, const void* body) {
-  chunks_ = chunks;
   call_ = call;
   body_ = body;
-  next_chunk_.store(0, std::memory_order_relaxed);
+  for (size_t thread = 0; thread < size(); ++thread) {
+    shares_[thread].deal(chunks * thread / size(), chunks * (thread + 1) / size());
+  }
   const uint32_t region = region_.load(std::memory_order_relaxed) + 1;
   state_.store(static_cast<uint64_t>(region) << 32 | kOpen, std::memory_order_release);
   region_.store(region, std::memory_order_release);
@@ -66,10 +92,11 @@ void ThreadPool::run_region(size_t chunks, Call call, const void* body) {
 }
 
 void ThreadPool::take_chunks(size_t thread) {
-  while (true) {
-    const size_t chunk = next_chunk_.fetch_add(1, std::memory_order_relaxed);
-    if (chunk >= chunks_) return;
-    call_(body_, chunk, thread);
+  size_t chunk = 0;
+  while (shares_[thread].take_first(chunk)) call_(body_, chunk, thread);
+  for (size_t i = 1; i < size(); ++i) {
+    Share& other = shares_[(thread + i) % size()];
+    while (other.take_last(chunk)) call_(body_, chunk, thread);
   }
 }
 

@@ -73,8 +73,7 @@ Work decode_work(const model::Model& model, DType kv_type, size_t tokens, size_t
 Arithmetic arithmetic_of(const model::Model& model, IsaLevel level) {
   const model::Matrix& matrix = model.weights.layers.front().gate.weight;
   if (matrix.quantized()) return Arithmetic::int8;
-  const bool pairs =
-      matrix.type == DType::BF16 && run_multiply_adds(level, Arithmetic::bf16, 1) > 0;
+  const bool pairs = kernels_for(level).packed_form(matrix.type) == PackedForm::halves;
   return pairs ? Arithmetic::bf16 : Arithmetic::f32;
 }
 

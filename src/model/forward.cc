@@ -211,9 +211,7 @@ void Forward::project_rows(const Linear& linear, const Activations& x, size_t fi
   args.rows = weight.data + first_row * weight.row_bytes;
   args.row_bytes = weight.row_bytes;
   args.n_rows = n_rows;
-  // Threads take pieces in turn, so a thread's next is likely as many pieces on as there are
-  // threads.
-  const size_t next_row = first_row + pool_.size() * n_rows;
+  const size_t next_row = first_row + n_rows;  // a thread takes pieces in order
   if (next_row + n_rows <= weight.rows) args.upcoming = weight.data + next_row * weight.row_bytes;
   args.x = x;
   args.out = out.values;

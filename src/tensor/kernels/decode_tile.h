@@ -148,17 +148,18 @@ void decode_rows(const DotArgs& args, size_t row, const ColumnGroup& group) {
     if (group.piece_units < units) {
       arrange_columns<I, F>(args.x, group.first, kColumns, first, piece, group.units);
     }
-    for (size_t u = 0; u < piece; ++u) {
+    const size_t inside = first + piece <= whole ? piece : whole - first;
+    for (size_t u = 0; u < inside; ++u) {
       const std::byte* unit = rows + (first + u) * F::kUnitBytes;
-      if (first + u < whole) {
-        tile.prefetch(rows, args.row_bytes, (first + u) * F::kUnitBytes);
-        tile.unit(unit, args.row_bytes, group.units + u, piece);
-        continue;
-      }
+      tile.prefetch(rows, args.row_bytes, (first + u) * F::kUnitBytes);
+      tile.unit(unit, args.row_bytes, group.units + u, piece);
+    }
+    if (inside < piece) {
+      const std::byte* unit = rows + whole * F::kUnitBytes;
       const size_t rest = (args.x.n - whole * kUnit) / F::kBlock * F::kBlockBytes;
       std::byte padded[kRows][F::kUnitBytes] = {};
       for (size_t r = 0; r < kRows; ++r) std::memcpy(padded[r], unit + r * args.row_bytes, rest);
-      tile.unit(padded[0], F::kUnitBytes, group.units + u, piece);
+      tile.unit(padded[0], F::kUnitBytes, group.units + inside, piece);
     }
   }
   unrolled<kRows>([&](auto r) {
@@ -168,10 +169,11 @@ void decode_rows(const DotArgs& args, size_t row, const ColumnGroup& group) {
   });
 }
 
-// More rows share a column's loads when there is one, more columns a row's unpacking.
+// Rows side by side share the loads of columns, which pays from three on. Below that memory sets
+// the pace, and it is fastest when one row is read after another.
 template <class I, class F, int kColumns>
 void decode_columns(const DotArgs& args, const ColumnGroup& group) {
-  constexpr int kRows = kColumns == 1 ? 4 : 2;
+  constexpr int kRows = kColumns <= 2 ? 1 : 2;
   size_t row = 0;
   for (; row + kRows <= args.n_rows; row += kRows) {
     decode_rows<I, F, kRows, kColumns>(args, row, group);
