@@ -62,11 +62,18 @@ int run_program(int argc, char** argv) {
   return hearth::cli::exit_code(done.error());
 }
 
-// The one short flag of llama.cpp's with two letters, which would be read as "-m d".
+// Short flags of llama.cpp's with several letters, which would be read as "-m d" or "-c tk".
 void spell_out_flags(int argc, char** argv) {
-  static char model_draft[] = "--model-draft";
+  struct Flag {
+    std::string_view brief;
+    char name[32];
+  };
+  static Flag flags[] = {
+      {"-md", "--model-draft"}, {"-ctk", "--cache-type-k"}, {"-ctv", "--cache-type-v"}};
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) == "-md") argv[i] = model_draft;
+    for (Flag& flag : flags) {
+      if (argv[i] == flag.brief) argv[i] = flag.name;
+    }
   }
 }
 

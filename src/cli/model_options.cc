@@ -37,7 +37,7 @@ void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags)
   add("--cache-type-k", options.kv_keys, "TYPE", "The same, as llama.cpp calls it: of the keys");
   add("--cache-type-v", options.kv_values, "TYPE", "And of the values, which must be equal");
   add("--isa", options.isa, "NAME",
-      "Instruction set: reference, avx2 or avx512 (default: the best of this CPU)");
+      "Instruction set: reference, avx2, avxvnni or avx512 (default: the best of this CPU)");
   command.add_flag("--exact", options.exact,
                    "Do not round activations to 8 bits: slow, shows what the file itself is worth");
 }

@@ -33,6 +33,8 @@ std::string_view name_of(IsaLevel level) {
       return "reference";
     case IsaLevel::avx2:
       return "avx2";
+    case IsaLevel::avxvnni:
+      return "avxvnni";
     case IsaLevel::avx512:
       return "avx512";
   }
@@ -47,6 +49,7 @@ std::vector<IsaLevel> available_levels() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("f16c");
   if (avx2) levels.push_back(IsaLevel::avx2);
+  if (avx2 && __builtin_cpu_supports("avxvnni")) levels.push_back(IsaLevel::avxvnni);
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512vnni");
@@ -60,6 +63,10 @@ const Kernels& kernels_for(IsaLevel level) {
   switch (level) {
     case IsaLevel::avx2: {
       static const Kernels kernels = make_avx2_kernels();
+      return kernels;
+    }
+    case IsaLevel::avxvnni: {
+      static const Kernels kernels = make_avxvnni_kernels();
       return kernels;
     }
     case IsaLevel::avx512: {

@@ -84,11 +84,11 @@ struct DotArgs {
   size_t out_stride = 0;
 };
 
-enum class IsaLevel { reference, avx2, avx512 };
+enum class IsaLevel { reference, avx2, avxvnni, avx512 };
 
 struct Kernels {
   IsaLevel level = IsaLevel::reference;
-  std::string_view name;  // "reference", "avx2", "avx512"
+  std::string_view name;  // as name_of(level)
 
   // Weights of `type` times activations; the type must be computable.
   void (*dot)(DType type, const DotArgs& args) = nullptr;

@@ -24,8 +24,11 @@ uint64_t run_multiply_adds([[maybe_unused]] IsaLevel level, [[maybe_unused]] Ari
     if (arithmetic == Arithmetic::f32) return multiply_add_f32_avx512(rounds);
     if (__builtin_cpu_supports("avx512bf16")) return multiply_add_bf16_avx512(rounds);
   }
-  if (level == IsaLevel::avx2) {
-    if (arithmetic == Arithmetic::int8) return multiply_add_int8_avx2(rounds);
+  if (level == IsaLevel::avx2 || level == IsaLevel::avxvnni) {
+    if (arithmetic == Arithmetic::int8) {
+      return level == IsaLevel::avx2 ? multiply_add_int8_avx2(rounds)
+                                     : multiply_add_int8_avxvnni(rounds);
+    }
     if (arithmetic == Arithmetic::f32) return multiply_add_f32_avx2(rounds);
   }
 #endif

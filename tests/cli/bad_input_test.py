@@ -167,7 +167,7 @@ class Usage(hearth.Case):
         for flags in ("--temp 0", "--temp 100", "--top-k 0", "--top-p 0", "--top-p 1", "--min-p 1",
                       "--repeat-last-n -1 --repeat-penalty 1.1", "--repeat-last-n 0", "-n 0",
                       "-n -1", "-t 0", "-t 512", "-c 0", "-c 512", "-b 1", "-b 4096", "--kv F16",
-                      "--cache-type-k q8_0 --cache-type-v q8_0",
+                      "-ctk q8_0 -ctv q8_0",
                       "--presence-penalty -100", f"--seed {2 ** 64 - 1}"):
             with self.subTest(flags):
                 length = [] if flags.startswith("-n") else ["-n", "3"]

@@ -9,6 +9,23 @@
 namespace hearth {
 namespace {
 
+#ifdef __AVXVNNI__
+constexpr bool kHasVnni = true;
+#else
+constexpr bool kHasVnni = false;
+#endif
+
+// acc + the products of unsigned and signed bytes, added up by fours. Without VNNI two products
+// that stand side by side must fit 16 bits.
+inline __m256i dot_bytes(__m256i acc, __m256i unsigned_bytes, __m256i signed_bytes) {
+#ifdef __AVXVNNI__
+  return _mm256_dpbusd_avx_epi32(acc, unsigned_bytes, signed_bytes);
+#else
+  const __m256i pairs = _mm256_maddubs_epi16(unsigned_bytes, signed_bytes);
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+}
+
 struct Avx2 {
   using V = __m256;
   static constexpr size_t kLanes = 8;

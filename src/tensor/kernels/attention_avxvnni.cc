@@ -1,0 +1,8 @@
+#include "tensor/kernels/attention_256.h"
+#include "tensor/kernels/levels.h"
+
+namespace hearth {
+
+void fill_attention_avxvnni(Kernels& kernels) { fill_attention<Attention256>(kernels); }
+
+}  // namespace hearth
