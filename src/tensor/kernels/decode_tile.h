@@ -30,6 +30,7 @@
 #include <cstring>
 
 #include "tensor/kernels.h"
+#include "tensor/kernels/prefetch.h"
 #include "tensor/kernels/unrolled.h"
 
 namespace hearth {
@@ -93,16 +94,10 @@ struct DecodeTile {
 
   // The rows of a tile are read side by side, in pieces too short for the hardware to see streams
   // in them. Asked for like this, in the order of memory and at the pace of the tile, a matrix
-  // arrives as one stream, at the speed of memory. An address behind the matrix does no harm, but
-  // only as a number: no pointer may be formed there.
+  // arrives as one stream.
   static HEARTH_INLINE void prefetch(const std::byte* rows, size_t row_bytes, size_t offset) {
-    const uintptr_t ahead =
-        reinterpret_cast<uintptr_t>(rows) + kRows * (row_bytes + offset) + kPrefetchLead;
-    for (size_t line = 0; line < kRows * F::kUnitBytes; line += 64) {
-      __builtin_prefetch(reinterpret_cast<const void*>(ahead + line));
-    }
+    prefetch_stream<kRows * F::kUnitBytes>(rows, kRows * (row_bytes + offset));
   }
-  static constexpr size_t kPrefetchLead = 4096;  // bytes, behind the tile that follows
 };
 
 // Some columns of a call, in the order of the format, from unit `first` on.
@@ -136,13 +131,12 @@ struct ColumnGroup {
   ColumnUnit* units = nullptr;
 };
 
+// Rows that end inside a unit, or are too long to be arranged at once.
 template <class I, class F, int kRows, int kColumns>
-void decode_rows(const DotArgs& args, size_t row, const ColumnGroup& group) {
+void add_piecewise(const DotArgs& args, const std::byte* rows, const ColumnGroup& group,
+                   DecodeTile<I, F, kRows, kColumns>& tile) {
   const size_t whole = args.x.n / kUnit;
   const size_t units = (args.x.n + kUnit - 1) / kUnit;
-  const std::byte* rows = args.rows + row * args.row_bytes;
-  DecodeTile<I, F, kRows, kColumns> tile;
-  tile.clear();
   for (size_t first = 0; first < units; first += group.piece_units) {
     const size_t piece = group.piece_units < units - first ? group.piece_units : units - first;
     if (group.piece_units < units) {
@@ -150,9 +144,7 @@ void decode_rows(const DotArgs& args, size_t row, const ColumnGroup& group) {
     }
     const size_t inside = first + piece <= whole ? piece : whole - first;
     for (size_t u = 0; u < inside; ++u) {
-      const std::byte* unit = rows + (first + u) * F::kUnitBytes;
-      tile.prefetch(rows, args.row_bytes, (first + u) * F::kUnitBytes);
-      tile.unit(unit, args.row_bytes, group.units + u, piece);
+      tile.unit(rows + (first + u) * F::kUnitBytes, args.row_bytes, group.units + u, piece);
     }
     if (inside < piece) {
       const std::byte* unit = rows + whole * F::kUnitBytes;
@@ -162,11 +154,31 @@ void decode_rows(const DotArgs& args, size_t row, const ColumnGroup& group) {
       tile.unit(padded[0], F::kUnitBytes, group.units + inside, piece);
     }
   }
-  unrolled<kRows>([&](auto r) {
-    unrolled<kColumns>([&](auto c) {
-      args.out[(group.first + c) * args.out_stride + row + r] = I::sum(tile.sums[r][c]);
+}
+
+template <class I, class F, int kRows, int kColumns>
+HEARTH_INLINE size_t decode_rows(const DotArgs& args, size_t row, const ColumnGroup& group) {
+  const size_t units = args.x.n / kUnit;
+  const bool simple = args.x.n % kUnit == 0 && group.piece_units == units;
+  for (; row + kRows <= args.n_rows; row += kRows) {
+    const std::byte* rows = args.rows + row * args.row_bytes;
+    DecodeTile<I, F, kRows, kColumns> tile;
+    tile.clear();
+    if (simple) {
+      for (size_t u = 0; u < units; ++u) {
+        tile.prefetch(rows, args.row_bytes, u * F::kUnitBytes);
+        tile.unit(rows + u * F::kUnitBytes, args.row_bytes, group.units + u, units);
+      }
+    } else {
+      add_piecewise(args, rows, group, tile);
+    }
+    unrolled<kRows>([&](auto r) {
+      unrolled<kColumns>([&](auto c) {
+        args.out[(group.first + c) * args.out_stride + row + r] = I::sum(tile.sums[r][c]);
+      });
     });
-  });
+  }
+  return row;
 }
 
 // Rows side by side share the loads of columns, which pays from three on. Below that memory sets
@@ -174,11 +186,8 @@ void decode_rows(const DotArgs& args, size_t row, const ColumnGroup& group) {
 template <class I, class F, int kColumns>
 void decode_columns(const DotArgs& args, const ColumnGroup& group) {
   constexpr int kRows = kColumns <= 2 ? 1 : 2;
-  size_t row = 0;
-  for (; row + kRows <= args.n_rows; row += kRows) {
-    decode_rows<I, F, kRows, kColumns>(args, row, group);
-  }
-  for (; row < args.n_rows; ++row) decode_rows<I, F, 1, kColumns>(args, row, group);
+  const size_t row = decode_rows<I, F, kRows, kColumns>(args, 0, group);
+  if (kRows > 1) decode_rows<I, F, 1, kColumns>(args, row, group);
 }
 
 // Not on the stack, which grows page by page and ends the program where memory is scarce.

@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "tensor/kernels.h"
+#include "tensor/kernels/prefetch.h"
 
 namespace hearth {
 namespace {
@@ -47,6 +48,7 @@ void dot_columns(const Stored<storage>* row, const float* x, size_t n, float* ou
   for (int c = 0; c < kColumns; ++c) even[c] = odd[c] = S::zero();
   size_t i = 0;
   for (; i + 2 * S::kLanes <= n; i += 2 * S::kLanes) {
+    prefetch_stream<2 * S::kLanes * sizeof *row>(row + i);
     const auto first = load<S, storage>(row + i);
     const auto second = load<S, storage>(row + i + S::kLanes);
     for (int c = 0; c < kColumns; ++c) {
