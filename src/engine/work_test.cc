@@ -44,7 +44,9 @@ TEST(WorkTest, TheSlowerLimitBinds) {
 
 TEST(WorkTest, ArithmeticFollowsTheWeights) {
   EXPECT_EQ(arithmetic_of(TestModel("Q4_K_M")->model(), best_kernels().level), Arithmetic::int8);
-  EXPECT_EQ(arithmetic_of(TestModel("F16")->model(), best_kernels().level), Arithmetic::f32);
+  const bool pairs = best_kernels().packed_form(DType::F16) == PackedForm::halves;
+  EXPECT_EQ(arithmetic_of(TestModel("F16")->model(), best_kernels().level),
+            pairs ? Arithmetic::bf16 : Arithmetic::f32);
   EXPECT_EQ(arithmetic_of(TestModel("BF16")->model(), IsaLevel::reference), Arithmetic::f32);
 }
 
