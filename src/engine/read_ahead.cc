@@ -1,6 +1,7 @@
 #include "engine/read_ahead.h"
 
 #include <algorithm>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -20,12 +21,25 @@ void append_pieces(const model::Matrix& matrix, size_t piece_bytes, std::vector<
   }
 }
 
+// The matrices of a layer as they lie in the file: it is computed when all are there, and disks
+// prefer one direction.
+std::vector<const model::Matrix*> in_file_order(const model::LayerWeights& layer) {
+  std::vector<const model::Matrix*> matrices;
+  for (const model::Linear* linear :
+       {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
+    matrices.push_back(&linear->weight);
+  }
+  std::sort(matrices.begin(), matrices.end(),
+            [](const auto* a, const auto* b) { return std::less<>()(a->data, b->data); });
+  return matrices;
+}
+
 // Where the last matrix of each layer ends.
 std::vector<const std::byte*> ends_of_layers(const model::Model& model) {
   std::vector<const std::byte*> ends;
   for (const model::LayerWeights& layer : model.weights.layers) {
-    const model::Matrix& last = layer.down.weight;
-    ends.push_back(last.data + last.rows * last.row_bytes);
+    const model::Matrix* last = in_file_order(layer).back();
+    ends.push_back(last->data + last->rows * last->row_bytes);
   }
   return ends;
 }
@@ -35,9 +49,8 @@ std::vector<const std::byte*> ends_of_layers(const model::Model& model) {
 std::vector<Bytes> weights_in_order(const model::Model& model, size_t piece_bytes) {
   std::vector<Bytes> pieces;
   for (const model::LayerWeights& layer : model.weights.layers) {
-    for (const model::Linear* linear :
-         {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
-      append_pieces(linear->weight, piece_bytes, pieces);
+    for (const model::Matrix* matrix : in_file_order(layer)) {
+      append_pieces(*matrix, piece_bytes, pieces);
     }
   }
   append_pieces(model.weights.output.weight, piece_bytes, pieces);

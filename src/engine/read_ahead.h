@@ -12,8 +12,9 @@
 
 namespace hearth::engine {
 
-// The weights that every token reads, in the order of use, in pieces of at most `piece_bytes`. Of
-// an embedding that is not also the output matrix a token needs one row: it is not among them.
+// The weights that every token reads, in the order of use (within a layer in that of the file), in
+// pieces of at most `piece_bytes`. Of an embedding that is not also the output matrix a token needs
+// one row: it is not among them.
 [[nodiscard]] std::vector<Bytes> weights_in_order(const model::Model& model, size_t piece_bytes);
 
 class ReadAhead {

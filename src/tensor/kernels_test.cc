@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <tuple>
@@ -364,6 +365,30 @@ INSTANTIATE_TEST_SUITE_P(All, KernelsTest,
                          testing::Combine(testing::ValuesIn(available_levels()),
                                           testing::ValuesIn(kTypes)),
                          case_name);
+
+// AVX-VNNI adds in one instruction what AVX2 adds in three.
+TEST(AvxVnniTest, GivesTheBitsOfAvx2) {
+  const std::vector<IsaLevel> levels = available_levels();
+  if (std::find(levels.begin(), levels.end(), IsaLevel::avxvnni) == levels.end()) {
+    GTEST_SKIP() << "this CPU has no AVX-VNNI";
+  }
+  const Kernels& vnni = kernels_for(IsaLevel::avxvnni);
+  const Kernels& plain = kernels_for(IsaLevel::avx2);
+  for (const DType type : kTypes) {
+    for (const Fill fill : {Fill::random, Fill::largest_quants, Fill::smallest_quants}) {
+      Problem problem(type, 768, 21, 9, fill, 45);
+      problem.pack(plain);
+      std::vector<float> ours(problem.rows * problem.columns), theirs(ours.size());
+      vnni.dot(type, problem.args(ours));
+      plain.dot(type, problem.args(theirs));
+      EXPECT_EQ(std::memcmp(ours.data(), theirs.data(), ours.size() * sizeof(float)), 0);
+      Buffer<std::byte> scratch(plain.gemm_scratch(problem.n));
+      vnni.gemm(type, problem.args(ours), scratch.data());
+      plain.gemm(type, problem.args(theirs), scratch.data());
+      EXPECT_EQ(std::memcmp(ours.data(), theirs.data(), ours.size() * sizeof(float)), 0);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace hearth
