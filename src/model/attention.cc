@@ -149,18 +149,18 @@ void Attention::prepare_column(const AttentionWeights& weights, const AttentionC
     const float* pair = gated_query_.data() + 2 * (column * config.q_width() + h * config.key_dim);
     std::copy_n(pair, config.key_dim, query + h * config.key_dim);
   }
-  const auto normalize = [&](const float* weight, float* values, size_t width, size_t dim) {
-    const size_t n = weights.norms_whole && values != value ? width : dim;
+  const auto normalize = [&](const float* weight, float* values, size_t width, size_t n) {
     for (size_t at = 0; weight != nullptr && at < width; at += n)
       linears_.kernels().rms_norm(values + at, weight, config_.norm_eps, n, values + at);
   };
+  const bool whole = weights.norms_whole;
   if (config.writes_cache) {
     if (!weights.v.present()) std::copy_n(key, config.k_width(), value);
-    normalize(weights.k_norm, key, config.k_width(), config.key_dim);
+    normalize(weights.k_norm, key, config.k_width(), whole ? config.k_width() : config.key_dim);
     normalize(weights.v_norm, value, config.v_width(), config.value_dim);
     rotate(config, column, key, config.n_kv_heads, config.key_dim);
   }
-  normalize(weights.q_norm, query, config.q_width(), config.key_dim);
+  normalize(weights.q_norm, query, config.q_width(), whole ? config.q_width() : config.key_dim);
   rotate(config, column, query, config.n_heads, config.key_dim);
   if (config.temperature != 0) {
     const size_t steps = position / config.temperature_step;
