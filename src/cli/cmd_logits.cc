@@ -45,11 +45,12 @@ Result<void> logits(LogitsOptions& options) {
   HEARTH_CHECK(file.write(std::as_bytes(std::span(header))));
   Progress progress("computing", tokens.size(), "tokens");
   const size_t prompt = std::min(options.decode_from, tokens.size());
-  HEARTH_CHECK(session->advance_with_logits(
-      std::span(tokens).first(prompt), [&](size_t first, size_t count, std::span<const float> rows) {
-        progress.update(first + count);
-        return file.write(std::as_bytes(rows));
-      }));
+  HEARTH_CHECK(
+      session->advance_with_logits(std::span(tokens).first(prompt),
+                                   [&](size_t first, size_t count, std::span<const float> rows) {
+                                     progress.update(first + count);
+                                     return file.write(std::as_bytes(rows));
+                                   }));
   for (size_t i = prompt; i < tokens.size(); ++i) {
     HEARTH_TRY(const std::span<float> row, session->decode(std::span(tokens).subspan(i, 1)));
     HEARTH_CHECK(file.write(std::as_bytes(row)));

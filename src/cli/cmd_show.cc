@@ -7,8 +7,8 @@
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
-#include "engine/sequence_memory.h"
 #include "engine/loader.h"
+#include "engine/sequence_memory.h"
 #include "text/chat_format.h"
 
 namespace hearth::cli {

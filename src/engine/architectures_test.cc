@@ -1,5 +1,5 @@
-// What every architecture promises, whatever its blocks: the answer depends on nothing but the model
-// and the text. Beside llama.cpp's numbers: tests/cli/architectures_test.py.
+// What every architecture promises, whatever its blocks: the answer depends on nothing but the
+// model and the text. Beside llama.cpp's numbers: tests/cli/architectures_test.py.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -16,7 +16,8 @@ constexpr size_t kTokens = 80;  // a few windows long
 std::vector<text::Token> some_tokens(size_t n) {
   Rng rng(3);
   std::vector<text::Token> tokens(n);
-  for (text::Token& token : tokens) token = static_cast<text::Token>(rng.below(RandomSizes::kVocab));
+  for (text::Token& token : tokens)
+    token = static_cast<text::Token>(rng.below(RandomSizes::kVocab));
   return tokens;
 }
 
@@ -151,8 +152,7 @@ TEST_P(ArchitectureTest, TakingGuessesBackLeavesNoTrace) {
   const size_t held = session->tokens().size();
   ASSERT_LE(held, 38u);
   ASSERT_GE(held, 34u);
-  const std::vector<float> got =
-      decoded(*session, std::span(tokens_).subspan(held, 42 - held), 16);
+  const std::vector<float> got = decoded(*session, std::span(tokens_).subspan(held, 42 - held), 16);
   const size_t n_vocab = RandomSizes::kVocab;
   EXPECT_TRUE(same_bits(std::vector<float>(got.end() - 4 * n_vocab, got.end()),
                         std::vector<float>(want.end() - 4 * n_vocab, want.end())));
@@ -200,7 +200,8 @@ TEST_P(ArchitectureTest, RingsKnowWhatAWholeCacheKnows) {
   std::vector<float> got(RandomSizes::kVocab);
   ASSERT_TRUE(session->advance(std::span(text).subspan(held, 400 - held)));
   const std::span<float> last = session->logits();
-  EXPECT_EQ(std::memcmp(last.data(), want.data() + 399 * RandomSizes::kVocab, last.size_bytes()), 0);
+  EXPECT_EQ(std::memcmp(last.data(), want.data() + 399 * RandomSizes::kVocab, last.size_bytes()),
+            0);
 }
 
 std::vector<Case> cases() {

@@ -25,11 +25,10 @@ void append_pieces(const model::Matrix& matrix, size_t piece_bytes, std::vector<
 // prefer one direction.
 std::vector<model::Matrix> in_file_order(const model::LayerWeights& layer) {
   std::vector<model::Matrix> matrices;
-  model::for_each_matrix(
-      layer, [&](const model::Matrix& matrix, size_t) { matrices.push_back(matrix); });
-  std::sort(matrices.begin(), matrices.end(), [](const auto& a, const auto& b) {
-    return std::less<>()(a.data, b.data);
-  });
+  model::for_each_matrix(layer,
+                         [&](const model::Matrix& matrix, size_t) { matrices.push_back(matrix); });
+  std::sort(matrices.begin(), matrices.end(),
+            [](const auto& a, const auto& b) { return std::less<>()(a.data, b.data); });
   return matrices;
 }
 

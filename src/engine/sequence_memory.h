@@ -35,8 +35,8 @@ class SequenceMemory {
   enum class Checkpoint { prompt, guesses };
   void keep(Checkpoint checkpoint, size_t length);
 
-  // Forgets the last of `now` tokens so that at most `length` are left, and says how many are: where
-  // states or rings no longer know what was at `length`, fewer.
+  // Forgets the last of `now` tokens so that at most `length` are left, and says how many are:
+  // where states or rings no longer know what was at `length`, fewer.
   [[nodiscard]] size_t rewind(size_t length, size_t now);
   // The same after a run that ended halfway, which leaves states of no use.
   [[nodiscard]] size_t recover(size_t now);

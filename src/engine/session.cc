@@ -118,7 +118,8 @@ Result<std::span<float>> Session::decode_together(std::span<Session* const> sess
   Stretch stretches[kMaxTogether];
   for (size_t i = 0; i < sessions.size(); ++i) {
     HEARTH_CHECK(sessions[i]->check_advance(tokens.subspan(i, 1)));
-    stretches[i] = {tokens.subspan(i, 1), sessions[i]->tokens_.size(), &sessions[i]->memory_.view()};
+    stretches[i] = {tokens.subspan(i, 1), sessions[i]->tokens_.size(),
+                    &sessions[i]->memory_.view()};
   }
   Runtime& runtime = *sessions[0]->runtime_;
   if (!runtime.forward().run({stretches, sessions.size()}, Path::decode,

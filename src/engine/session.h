@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/sequence_memory.h"
 #include "engine/runtime.h"
+#include "engine/sequence_memory.h"
 #include "text/vocab.h"
 
 namespace hearth::engine {

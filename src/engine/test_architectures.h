@@ -94,7 +94,8 @@ class RandomFile {
       }
       for (uint64_t i = 0; i < dims[0]; ++i) {
         // As wide as values of this standard deviation that are all equally likely.
-        const auto value = static_cast<float>(middle + width * std::sqrt(12) * (rng_.uniform() - 0.5));
+        const auto value =
+            static_cast<float>(middle + width * std::sqrt(12) * (rng_.uniform() - 0.5));
         std::memcpy(row + 4 * i, &value, 4);
       }
     }

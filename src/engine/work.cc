@@ -69,8 +69,9 @@ uint64_t bytes_per_token(const model::Model& model) {
 }
 
 uint64_t kv_bytes_per_position(const model::ModelConfig& config, DType kv_type) {
-  return static_cast<uint64_t>(sum_over_attention(
-      config, [&](const AttentionConfig& attention) { return cache_row_bytes(attention, kv_type); }));
+  return static_cast<uint64_t>(sum_over_attention(config, [&](const AttentionConfig& attention) {
+    return cache_row_bytes(attention, kv_type);
+  }));
 }
 
 Work prefill_work(const model::Model& model, DType kv_type, size_t tokens, size_t depth) {
@@ -96,10 +97,9 @@ Work decode_work(const model::Model& model, DType kv_type, size_t tokens, size_t
       sum_over_layers(model, weights_of) + weights_of(model.weights.output.weight);
   work.multiply_adds = weights * work.tokens +
                        real(sequences) * attention_multiply_adds(model.config, tokens, depth);
-  const double history =
-      sum_over_attention(model.config, [&](const AttentionConfig& attention) {
-        return cache_row_bytes(attention, kv_type) * positions_met(attention, tokens, depth);
-      });
+  const double history = sum_over_attention(model.config, [&](const AttentionConfig& attention) {
+    return cache_row_bytes(attention, kv_type) * positions_met(attention, tokens, depth);
+  });
   work.bytes = real(bytes_per_token(model)) * steps +
                real(sequences) * (history + state_bytes(model.config) * steps);
   return work;

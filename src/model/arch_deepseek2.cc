@@ -59,8 +59,7 @@ Result<LatentAttentionWeights> bind_latent(Family& family, size_t layer, const L
   HEARTH_TRY(weights.k_b,
              binder.set(name("attn_k_b"), sizes.key_dim - turned, sizes.rank, n_heads));
   HEARTH_TRY(weights.v_b, binder.set(name("attn_v_b"), sizes.rank, sizes.value_dim, n_heads));
-  HEARTH_TRY(weights.output,
-             binder.linear(name("attn_output"), n_heads * sizes.value_dim, n_embd));
+  HEARTH_TRY(weights.output, binder.linear(name("attn_output"), n_heads * sizes.value_dim, n_embd));
   return weights;
 }
 

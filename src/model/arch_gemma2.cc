@@ -1,5 +1,5 @@
-// Gemma 2 (Riviere et al. 2024, arXiv 2408.00118): every other layer sees a window, norms before and
-// behind each block, GeGLU, scores and logits below a cap.
+// Gemma 2 (Riviere et al. 2024, arXiv 2408.00118): every other layer sees a window, norms before
+// and behind each block, GeGLU, scores and logits below a cap.
 #include <cmath>
 
 #include "model/family.h"
@@ -28,8 +28,7 @@ Result<void> bind_gemma2(Family& family) {
     AttentionConfig& attention = family.layer_config(i).attention;
     attention.softcap = static_cast<float>(cap);
     if (family.n_layers() == kLayersOfLargest2) {
-      attention.scale =
-          1.0f / std::sqrt(static_cast<float>(config.n_embd / attention.n_heads));
+      attention.scale = 1.0f / std::sqrt(static_cast<float>(config.n_embd / attention.n_heads));
     }
     HEARTH_CHECK(family.bind_plain_layer(i));
     LayerWeights& layer = family.layer(i);

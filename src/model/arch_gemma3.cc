@@ -1,5 +1,5 @@
-// Gemma 3 (Kamath et al. 2025, arXiv 2503.19786): five of six layers see a window and have a rope of
-// their own; queries and keys are normed head by head.
+// Gemma 3 (Kamath et al. 2025, arXiv 2503.19786): five of six layers see a window and have a rope
+// of their own; queries and keys are normed head by head.
 #include <cmath>
 
 #include "model/family.h"
@@ -23,8 +23,7 @@ Result<void> bind_gemma3(Family& family) {
   for (size_t i = 0; i < family.n_layers(); ++i) {
     AttentionConfig& attention = family.layer_config(i).attention;
     if (family.n_layers() == kLayersOf27B) {
-      attention.scale =
-          1.0f / std::sqrt(static_cast<float>(config.n_embd / attention.n_heads));
+      attention.scale = 1.0f / std::sqrt(static_cast<float>(config.n_embd / attention.n_heads));
     }
     HEARTH_CHECK(family.bind_plain_layer(i));
     LayerWeights& layer = family.layer(i);

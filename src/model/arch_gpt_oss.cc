@@ -1,5 +1,5 @@
-// gpt-oss (OpenAI 2025, arXiv 2508.10925): every other layer sees a window, each head has a sink that
-// takes part in its softmax, experts with biases and a clipped SwiGLU.
+// gpt-oss (OpenAI 2025, arXiv 2508.10925): every other layer sees a window, each head has a sink
+// that takes part in its softmax, experts with biases and a clipped SwiGLU.
 #include "model/family.h"
 
 namespace hearth::model {

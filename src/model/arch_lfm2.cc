@@ -1,4 +1,5 @@
-// LFM 2 (Liquid AI 2025, arXiv 2511.23404): short gated convolutions, and attention in a few layers.
+// LFM 2 (Liquid AI 2025, arXiv 2511.23404): short gated convolutions, and attention in a few
+// layers.
 #include "model/family.h"
 
 namespace hearth::model {
@@ -25,8 +26,7 @@ Result<void> bind_lfm2(Family& family) {
   HEARTH_TRY(const RopeConfig rope, family.read_rope(RopeConfig::Pairs::halves));
   family.config().ropes = {rope};
   HEARTH_TRY(const size_t taps, family.keys.size("shortconv.l_cache", kMaxTaps));
-  HEARTH_TRY(const size_t window,
-             family.keys.count_or("attention.sliding_window", kMaxContext, 0));
+  HEARTH_TRY(const size_t window, family.keys.count_or("attention.sliding_window", kMaxContext, 0));
   for (size_t i = 0; i < family.n_layers(); ++i) {
     LayerConfig& config = family.layer_config(i);
     LayerWeights& layer = family.layer(i);

@@ -1,6 +1,6 @@
-// OLMo 2 and 3 (OLMo et al. 2025, arXiv 2501.00656): norms behind the blocks instead of before them,
-// queries and keys normed over all heads; in the third generation most layers see a window and have
-// an unscaled rope.
+// OLMo 2 and 3 (OLMo et al. 2025, arXiv 2501.00656): norms behind the blocks instead of before
+// them, queries and keys normed over all heads; in the third generation most layers see a window
+// and have an unscaled rope.
 #include "model/family.h"
 
 namespace hearth::model {

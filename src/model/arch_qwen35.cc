@@ -72,8 +72,7 @@ Result<AttentionWeights> bind_gated_attention(Family& family, size_t layer) {
 Result<std::vector<size_t>> read_kinds(const Family& family) {
   constexpr std::string_view kKinds = "attention.recurrent_layers";
   if (family.keys.has(kKinds)) return family.keys.per_layer(kKinds, family.n_layers(), 1);
-  HEARTH_TRY(const size_t interval,
-             family.keys.size_or("full_attention_interval", kMaxLayers, 4));
+  HEARTH_TRY(const size_t interval, family.keys.size_or("full_attention_interval", kMaxLayers, 4));
   std::vector<size_t> kinds(family.n_layers());
   for (size_t i = 0; i < kinds.size(); ++i) kinds[i] = (i + 1) % interval != 0;
   return kinds;

@@ -19,9 +19,15 @@ template <class Get>
 size_t widest(const ModelConfig& config, Get get) {
   return largest_of(config, [&](const LayerConfig& layer) { return get(layer.attention); });
 }
-size_t widest_q(const ModelConfig& c) { return widest(c, [](auto& a) { return a.q_width(); }); }
-size_t widest_k(const ModelConfig& c) { return widest(c, [](auto& a) { return a.k_width(); }); }
-size_t widest_v(const ModelConfig& c) { return widest(c, [](auto& a) { return a.v_width(); }); }
+size_t widest_q(const ModelConfig& c) {
+  return widest(c, [](auto& a) { return a.q_width(); });
+}
+size_t widest_k(const ModelConfig& c) {
+  return widest(c, [](auto& a) { return a.k_width(); });
+}
+size_t widest_v(const ModelConfig& c) {
+  return widest(c, [](auto& a) { return a.v_width(); });
+}
 size_t widest_mixed(const ModelConfig& c) {
   return widest(c, [](auto& a) { return a.mixed_width(); });
 }

@@ -83,8 +83,8 @@ class Attention {
     Grouping grouping;
   };
 
-  void prepare_column(const AttentionWeights& weights, const AttentionConfig& config,
-                      size_t column, size_t position);
+  void prepare_column(const AttentionWeights& weights, const AttentionConfig& config, size_t column,
+                      size_t position);
   // Fills ranges_.
   void cut_into_tiles(size_t columns_per_tile);
   [[nodiscard]] size_t tile_count(const Pass& pass) const;

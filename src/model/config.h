@@ -39,10 +39,10 @@ inline constexpr size_t kNoRope = SIZE_MAX;
 
 // Softmax attention of a layer.
 struct AttentionConfig {
-  size_t n_heads = 0;     // query heads
-  size_t n_kv_heads = 0;  // key and value heads; divides n_heads
-  size_t key_dim = 0;     // values of a query's and a key's head
-  size_t value_dim = 0;   // values of a value's head
+  size_t n_heads = 0;        // query heads
+  size_t n_kv_heads = 0;     // key and value heads; divides n_heads
+  size_t key_dim = 0;        // values of a query's and a key's head
+  size_t value_dim = 0;      // values of a value's head
   size_t window = SIZE_MAX;  // positions that a token sees, itself among them
   size_t rope = 0;           // index into ModelConfig::ropes, or kNoRope
   float scale = 0;           // of the scores
@@ -88,22 +88,22 @@ struct LayerConfig {
 enum class NormKind { rms, layer };
 
 struct ModelConfig {
-  std::string architecture;  // general.architecture: "llama"
-  std::string name;          // general.name, may be empty
-  size_t n_embd = 0;         // width of the residual stream
-  size_t n_vocab = 0;        // rows of the output matrix
+  std::string architecture;   // general.architecture: "llama"
+  std::string name;           // general.name, may be empty
+  size_t n_embd = 0;          // width of the residual stream
+  size_t n_vocab = 0;         // rows of the output matrix
   size_t context_length = 0;  // positions that the model was trained for
   std::vector<LayerConfig> layers;
   std::vector<RopeConfig> ropes;
   NormKind norm = NormKind::rms;
   float norm_eps = 1e-5f;
   Activation activation = Activation::silu;
-  RouterConfig router;          // of layers with experts
-  size_t n_ff_expert = 0;       // width inside an expert
-  float embedding_scale = 1;    // of what enters the first layer
-  float residual_scale = 1;     // of what blocks add to the residual stream
-  float logit_scale = 1;        // of the logits
-  float logit_softcap = 0;      // of the logits, 0 for none
+  RouterConfig router;        // of layers with experts
+  size_t n_ff_expert = 0;     // width inside an expert
+  float embedding_scale = 1;  // of what enters the first layer
+  float residual_scale = 1;   // of what blocks add to the residual stream
+  float logit_scale = 1;      // of the logits
+  float logit_softcap = 0;    // of the logits, 0 for none
 
   [[nodiscard]] size_t n_layers() const { return layers.size(); }
   // Caches are counted from 0 without a gap.

@@ -57,9 +57,8 @@ const float* Experts::run(const ExpertsWeights& weights, const Norm& norm, const
   } else {
     std::fill_n(out_.data(), columns * n_embd, 0.0f);
   }
-  const Activations x =
-      linears_.prepare(residual, n_embd, columns, norm,
-                       {&weights.router, &weights.gate.first, &weights.up.first});
+  const Activations x = linears_.prepare(residual, n_embd, columns, norm,
+                                         {&weights.router, &weights.gate.first, &weights.up.first});
   const Linear* const router[] = {&weights.router};
   float* const logits[] = {logits_.data()};
   linears_.project(router, logits, x);
@@ -142,8 +141,8 @@ void Experts::compute_hidden(const ExpertsWeights& weights, const Activations& x
     const size_t step = together ? group.visits : 1;
     for (size_t i = 0; i < group.visits; i += step) {
       const size_t place = group.first_place + i;
-      const Activations in = x.part(
-          together ? group.first_place : visits_[group.first_visit + i].column, step);
+      const Activations in =
+          x.part(together ? group.first_place : visits_[group.first_visit + i].column, step);
       float* hidden = hidden_.data() + place * n_ff_ + row;
       float* linear = up_.data() + place * n_ff_ + row;
       linears_.project_rows(gate, in, row, rows, {hidden, n_ff_}, thread);
@@ -174,8 +173,8 @@ void Experts::add_results(const ExpertsWeights& weights, const Activations& hidd
                               {results, rows}, thread);
         for (size_t c = 0; c < step; ++c) {
           const Visit& visit = visits_[group.first_visit + i + c];
-          kernels.add_columns(out_.data() + visit.column * n_embd + row, n_embd,
-                              results + c * rows, rows, rows, 1, visit.weight);
+          kernels.add_columns(out_.data() + visit.column * n_embd + row, n_embd, results + c * rows,
+                              rows, rows, 1, visit.weight);
         }
       }
     }

@@ -45,7 +45,7 @@ class Experts {
   FeedForward& shared_;
   const RouterConfig& router_;
   size_t n_ff_;
-  std::vector<Choice> choices_;  // [columns][n_used]
+  std::vector<Choice> choices_;           // [columns][n_used]
   std::vector<std::vector<float>> work_;  // of each thread
   std::vector<Visit> visits_;
   std::vector<size_t> counts_;  // [n_experts]

@@ -48,8 +48,8 @@ Result<void> Family::read_router() {
   HEARTH_TRY(router.n_experts, keys.count_or("expert_count", kMaxExperts, 0));
   if (router.n_experts == 0) return {};
   HEARTH_TRY(router.n_used, keys.size("expert_used_count", router.n_experts));
-  HEARTH_TRY(model.config.n_ff_expert, keys.size_or("expert_feed_forward_length", kMaxWidth,
-                                                    model.config.layers[0].n_ff));
+  HEARTH_TRY(model.config.n_ff_expert,
+             keys.size_or("expert_feed_forward_length", kMaxWidth, model.config.layers[0].n_ff));
   HEARTH_TRY(const double scale, keys.real_or("expert_weights_scale", -1e6, 1e6, 1));
   router.scale = scale == 0 ? 1 : static_cast<float>(scale);
   HEARTH_TRY(router.normalize, keys.flag_or("expert_weights_norm", false));
@@ -63,8 +63,8 @@ Result<void> Family::read_router() {
   const size_t per_group = router.n_experts / router.n_groups;
   if (router.n_experts % router.n_groups != 0 || router.n_groups_used * per_group < router.n_used) {
     return fail(ErrorCode::bad_file, "'", keys.key("expert_group_count"), "' (", router.n_groups,
-                ", of which ", router.n_groups_used, " are used) does not suit ",
-                router.n_experts, " experts of which a token takes ", router.n_used);
+                ", of which ", router.n_groups_used, " are used) does not suit ", router.n_experts,
+                " experts of which a token takes ", router.n_used);
   }
   return {};
 }
@@ -154,8 +154,8 @@ Result<void> Family::read_rope_scaling(RopeConfig& rope) {
                 keys.key("rope.scaling.type"), "') is not known to this hearth");
   }
   const bool new_name = keys.has("rope.scaling.factor");
-  HEARTH_TRY(double factor, keys.real_or(new_name ? "rope.scaling.factor" : "rope.scale_linear", 0,
-                                         1e9, 1));
+  HEARTH_TRY(double factor,
+             keys.real_or(new_name ? "rope.scaling.factor" : "rope.scale_linear", 0, 1e9, 1));
   if (factor == 0 || type == "none") factor = 1;
   HEARTH_TRY(const size_t original, keys.size_or("rope.scaling.original_context_length",
                                                  kMaxContext, model.config.context_length));

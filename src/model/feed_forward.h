@@ -16,7 +16,8 @@ class FeedForward {
 
  private:
   Activations run_in_panels(const FeedForwardWeights& weights, const Activations& x);
-  // hidden = activation(gate x) * (up x) for some rows; one of `hidden` and `other` may be anywhere.
+  // hidden = activation(gate x) * (up x) for some rows; one of `hidden` and `other` may be
+  // anywhere.
   void rows_of_hidden(const FeedForwardWeights& weights, const Activations& x, size_t first,
                       size_t count, Output hidden, Output other, size_t thread);
 

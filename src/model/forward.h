@@ -42,9 +42,9 @@ class Forward {
   [[nodiscard]] size_t max_columns() const { return linears_.max_columns(); }
 
   // Computes the tokens of all stretches and puts what later tokens need into their sequences. The
-  // caller has checked: ids in [0, n_vocab), 1 to max_columns tokens in all, each stretch of another
-  // sequence, which has room for its positions, and these are below max_positions. `gate` is asked
-  // before each layer; when it says false the run ends with false, its results worthless.
+  // caller has checked: ids in [0, n_vocab), 1 to max_columns tokens in all, each stretch of
+  // another sequence, which has room for its positions, and these are below max_positions. `gate`
+  // is asked before each layer; when it says false the run ends with false, its results worthless.
   using Gate = std::function<bool(size_t layer)>;
   [[nodiscard]] bool run(std::span<const Stretch> stretches, Path path, const Gate& gate);
 

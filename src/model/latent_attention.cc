@@ -28,8 +28,7 @@ struct Widths {
       mixed = std::max(mixed, config.mixed_width());
       out = std::max(out, w->output.weight.columns);
       heads = std::max(heads, config.n_heads);
-      head_input = std::max(
-          {head_input, w->k_b.first.weight.columns, w->v_b.first.weight.columns});
+      head_input = std::max({head_input, w->k_b.first.weight.columns, w->v_b.first.weight.columns});
     }
   }
   [[nodiscard]] size_t floats() const {
@@ -72,8 +71,8 @@ Activations LatentAttention::run(const LatentAttentionWeights& weights,
   const size_t columns = linears_.columns();
   const bool low = weights.q_a.present();
   const Linear& first = low ? weights.q_a : weights.q_b;
-  const Activations x = linears_.prepare(residual, linears_.config().n_embd, columns, norm,
-                                         {&first, &weights.kv_a});
+  const Activations x =
+      linears_.prepare(residual, linears_.config().n_embd, columns, norm, {&first, &weights.kv_a});
   const Linear* const linears[] = {&first, &weights.kv_a};
   float* const outputs[] = {low ? low_query_.data() : raw_query_.data(), latent_.data()};
   linears_.project(linears, outputs, x);

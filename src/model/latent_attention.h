@@ -37,15 +37,15 @@ class LatentAttention {
 
   Linears& linears_;
   Attention& attention_;
-  size_t widest_head_ = 0;    // input of a head's matrix
-  Buffer<float> low_query_;   // [columns][q rank]
-  Buffer<float> raw_query_;   // [columns][n_heads][nope + turned]
-  Buffer<float> latent_;      // [columns][key_dim], as projected
-  Buffer<float> key_;         // [columns][key_dim]
-  Buffer<float> query_;       // [columns][n_heads][key_dim]
-  Buffer<float> mixed_;       // [columns][n_heads][value_dim]
-  Buffer<float> out_;         // [columns][n_heads][values of a head]
-  Buffer<float> gathered_;    // [n_heads][columns in tiles][widest_head_]
+  size_t widest_head_ = 0;   // input of a head's matrix
+  Buffer<float> low_query_;  // [columns][q rank]
+  Buffer<float> raw_query_;  // [columns][n_heads][nope + turned]
+  Buffer<float> latent_;     // [columns][key_dim], as projected
+  Buffer<float> key_;        // [columns][key_dim]
+  Buffer<float> query_;      // [columns][n_heads][key_dim]
+  Buffer<float> mixed_;      // [columns][n_heads][value_dim]
+  Buffer<float> out_;        // [columns][n_heads][values of a head]
+  Buffer<float> gathered_;   // [n_heads][columns in tiles][widest_head_]
   ColumnForms forms_;
 };
 

@@ -54,8 +54,7 @@ ColumnForms::ColumnForms(size_t columns, size_t width, PackedForms forms)
 
 size_t Linears::bytes_per_column(const Model& model) {
   const size_t widest = widest_input(model);
-  return ColumnForms::bytes_per_column(widest) +
-         (widest + model.config.n_embd) * sizeof(float);
+  return ColumnForms::bytes_per_column(widest) + (widest + model.config.n_embd) * sizeof(float);
 }
 
 Linears::Linears(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,

@@ -60,8 +60,7 @@ ShortConv::ShortConv(Linears& linears) : linears_(linears) {
 Activations ShortConv::run(const ShortConvWeights& weights, size_t layer, const Norm& norm,
                            const float* residual) {
   const size_t n = linears_.config().n_embd;
-  const Activations x =
-      linears_.prepare(residual, n, linears_.columns(), norm, {&weights.in});
+  const Activations x = linears_.prepare(residual, n, linears_.columns(), norm, {&weights.in});
   const Linear* const in[] = {&weights.in};
   float* const outputs[] = {projected_.data()};
   linears_.project(in, outputs, x);
@@ -145,8 +144,7 @@ void DeltaNet::convolve(const DeltaNetWeights& weights, size_t layer) {
     const ColumnRange& range = ranges_[item / pieces];
     const size_t first = item % pieces * kChannels;
     const size_t end = std::min(width, first + kChannels);
-    float* state =
-        range.sequence->states[layer] + weights.heads * weights.dim * weights.dim;
+    float* state = range.sequence->states[layer] + weights.heads * weights.dim * weights.dim;
     const Convolution convolution{weights.kernel, weights.taps, width, state};
     const float* inputs = qkv_.data() + range.first_column * width;
     for (size_t t = 0; t < range.columns; ++t) {

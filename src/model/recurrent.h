@@ -48,12 +48,12 @@ class DeltaNet {
 
   Linears& linears_;
   std::span<const ColumnRange> ranges_;
-  Buffer<float> qkv_;     // [columns][qkv width], as projected
-  Buffer<float> mixed_;   // [columns][qkv width], convolved
-  Buffer<float> gate_;    // [columns][heads * dim]
-  Buffer<float> alpha_;   // [columns][heads]
-  Buffer<float> beta_;    // [columns][heads]
-  Buffer<float> out_;     // [columns][heads * dim]
+  Buffer<float> qkv_;    // [columns][qkv width], as projected
+  Buffer<float> mixed_;  // [columns][qkv width], convolved
+  Buffer<float> gate_;   // [columns][heads * dim]
+  Buffer<float> alpha_;  // [columns][heads]
+  Buffer<float> beta_;   // [columns][heads]
+  Buffer<float> out_;    // [columns][heads * dim]
 };
 
 }  // namespace hearth::model

@@ -16,8 +16,8 @@ double pair_of_turns(const RopeConfig& rope, double turns) {
 // How much of a pair's own speed it keeps.
 double kept_share(const RopeConfig& rope, size_t pair) {
   const double low = std::max(0.0, std::floor(pair_of_turns(rope, rope.beta_fast)));
-  const double high = std::min(static_cast<double>(rope.dims) - 1,
-                               std::ceil(pair_of_turns(rope, rope.beta_slow)));
+  const double high =
+      std::min(static_cast<double>(rope.dims) - 1, std::ceil(pair_of_turns(rope, rope.beta_slow)));
   const double ramp = (static_cast<double>(pair) - low) / std::max(0.001, high - low);
   return 1 - std::clamp(ramp, 0.0, 1.0);
 }

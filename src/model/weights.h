@@ -65,10 +65,10 @@ struct Norm {
 };
 
 struct AttentionWeights {
-  Linear q;  // n_embd -> q_width; with a gate, twice that: [n_heads][query, gate][key_dim]
-  Linear k;  // n_embd -> k_width
-  Linear v;  // n_embd -> v_width
-  Linear output;          // mixed_width -> n_embd
+  Linear q;       // n_embd -> q_width; with a gate, twice that: [n_heads][query, gate][key_dim]
+  Linear k;       // n_embd -> k_width
+  Linear v;       // n_embd -> v_width
+  Linear output;  // mixed_width -> n_embd
   const float* q_norm = nullptr;  // RMS norm of each head [key_dim], or of all [q_width]; or null
   const float* k_norm = nullptr;
   bool norms_whole = false;       // q_norm and k_norm span all heads
@@ -80,13 +80,13 @@ struct AttentionWeights {
 // Multi-head latent attention (DeepSeek-AI 2024, arXiv 2405.04434) with the up-projections absorbed
 // into queries and results: keys and values are one latent vector for all heads.
 struct LatentAttentionWeights {
-  Linear q_a;                     // n_embd -> q rank; absent in models without
+  Linear q_a;  // n_embd -> q rank; absent in models without
   const float* q_a_norm = nullptr;
-  Linear q_b;                     // q rank, or n_embd -> [n_heads][nope_dim + rope dims]
-  Linear kv_a;                    // n_embd -> rank + rope dims
+  Linear q_b;                        // q rank, or n_embd -> [n_heads][nope_dim + rope dims]
+  Linear kv_a;                       // n_embd -> rank + rope dims
   const float* kv_a_norm = nullptr;  // [rank]
-  LinearSet k_b;                  // of each head: nope_dim -> rank
-  LinearSet v_b;                  // of each head: rank -> value dim
+  LinearSet k_b;                     // of each head: nope_dim -> rank
+  LinearSet v_b;                     // of each head: rank -> value dim
   Linear output;
 };
 
@@ -124,7 +124,7 @@ struct FeedForwardWeights {
 
 // Mixture of experts, and the expert that every token takes if there is one.
 struct ExpertsWeights {
-  Linear router;                         // n_embd -> n_experts
+  Linear router;                          // n_embd -> n_experts
   const float* selection_bias = nullptr;  // [n_experts]: added for the choice only; or null
   LinearSet gate;
   LinearSet up;

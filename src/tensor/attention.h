@@ -134,9 +134,9 @@ struct AttentionArgs {
   size_t first_position = 0;
   size_t first_chunk = 0;
   size_t end_chunk = 0;
-  size_t window = SIZE_MAX;      // positions
-  float scale = 1.0f;            // of the scores
-  float softcap = 0;             // scores are softcap * tanh(score / softcap), unless it is 0
+  size_t window = SIZE_MAX;  // positions
+  float scale = 1.0f;        // of the scores
+  float softcap = 0;         // scores are softcap * tanh(score / softcap), unless it is 0
   // [heads]: scores that take part in the softmax but have no value, in the states of this call;
   // null for none. (gpt-oss)
   const float* sinks = nullptr;

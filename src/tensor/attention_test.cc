@@ -201,7 +201,8 @@ TEST_P(AttentionTest, NeitherNeighboursNorSplitsChangeABit) {
     AttentionArgs args = problem.args();
     const size_t floats = state_floats(problem.format.key_dim), rows = 48, chunks = 3;
     Buffer<float> states(chunks * rows * floats);
-    Buffer<std::byte> scratch(attention_scratch_bytes(problem.format.key_dim, problem.format.value_dim));
+    Buffer<std::byte> scratch(
+        attention_scratch_bytes(problem.format.key_dim, problem.format.value_dim));
     args.scratch = scratch.data();
     for (size_t k = 0; k < chunks; ++k) {
       args.first_chunk = k;

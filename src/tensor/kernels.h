@@ -76,7 +76,8 @@ struct Activations {
     }
     const size_t tiles_before = first / kPackedColumns;
     if (packed.quants != nullptr) some.packed = tile(tiles_before);
-    if (packed_floats != nullptr) some.packed_floats = packed_floats + tiles_before * float_words(n);
+    if (packed_floats != nullptr)
+      some.packed_floats = packed_floats + tiles_before * float_words(n);
     if (packed_halves != nullptr) some.packed_halves = packed_halves + tiles_before * half_words(n);
     return some;
   }

@@ -113,8 +113,8 @@ TEST_P(VectorOpsTest, LayerNorm) {
 
 TEST_P(VectorOpsTest, ActivationsOverTheWholeRange) {
   const std::vector<float> up(5, 1.5f);
-  for (const Activation activation : {Activation::silu, Activation::gelu, Activation::sigmoid,
-                                      Activation::clipped_silu}) {
+  for (const Activation activation :
+       {Activation::silu, Activation::gelu, Activation::sigmoid, Activation::clipped_silu}) {
     for (double gate = -95; gate <= 95; gate += 0.37) {
       for (const float* factor : {up.data(), static_cast<const float*>(nullptr)}) {
         std::vector<float> got(5, static_cast<float>(gate)), want = got;

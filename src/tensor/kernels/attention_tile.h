@@ -214,8 +214,7 @@ class AttentionTile {
     }
     const bool sink = args_.sinks != nullptr;
     float* start = state(row);
-    start[kStateLargest] =
-        sink ? args_.sinks[row % args_.heads] * kLog2E : -__builtin_inff();
+    start[kStateLargest] = sink ? args_.sinks[row % args_.heads] * kLog2E : -__builtin_inff();
     start[kStateTotal] = sink ? 1.0f : 0.0f;
     std::memset(start + kStateMixed, 0, format_.padded_value() * sizeof(float));
   }
@@ -261,9 +260,7 @@ class AttentionTile {
   }
 
   // Where a chunk begins in the cache.
-  [[nodiscard]] size_t slot_of(size_t chunk) const {
-    return format_.slot(chunk * kChunkPositions);
-  }
+  [[nodiscard]] size_t slot_of(size_t chunk) const { return format_.slot(chunk * kChunkPositions); }
 
   // sums_ = query times keys, for the positions of a chunk in `seen` and some around them.
   void score(size_t chunk, size_t first, size_t count, VisibleRange seen) {

@@ -146,9 +146,8 @@ template <class S>
 void layer_norm(const float* x, const float* weight, const float* bias, float eps, size_t n,
                 float* out) {
   auto sums = S::zero();
-  for_vectors<S>(n, [&](size_t i, size_t count) {
-    sums = S::add(sums, load_count<S>(x + i, count));
-  });
+  for_vectors<S>(n,
+                 [&](size_t i, size_t count) { sums = S::add(sums, load_count<S>(x + i, count)); });
   const float mean = S::sum(sums) / static_cast<float>(n);
   auto squares = S::zero();
   for_vectors<S>(n, [&](size_t i, size_t count) {
@@ -207,9 +206,8 @@ void activate(Activation activation, float* x, const float* up, size_t n) {
   using V = typename S::V;
   switch (activation) {
     case Activation::silu:
-      return activate_with<S>(x, up, n, [](V a, V factor) {
-        return S::mul(S::mul(a, sigmoid<S>(a)), factor);
-      });
+      return activate_with<S>(
+          x, up, n, [](V a, V factor) { return S::mul(S::mul(a, sigmoid<S>(a)), factor); });
     case Activation::gelu:  // 1 + tanh(u) is 2 sigmoid(2 u)
       return activate_with<S>(x, up, n, [](V a, V factor) {
         const auto bent = S::fma(S::mul(a, a), S::set(0.044715f), S::set(1.0f));
@@ -304,8 +302,8 @@ template <class S>
 void delta_step(const DeltaStep& step) {
   const size_t n = step.dim;
   const float of_key = inverse_length<S>(step.key, n, step.eps);
-  const float of_query = inverse_length<S>(step.query, n, step.eps) /
-                         __builtin_sqrtf(static_cast<float>(n));
+  const float of_query =
+      inverse_length<S>(step.query, n, step.eps) / __builtin_sqrtf(static_cast<float>(n));
   const auto keep = S::set(step.keep);
   for (size_t v = 0; v < n; ++v) {
     float* row = step.memory + v * n;
@@ -319,8 +317,8 @@ void delta_step(const DeltaStep& step) {
     const auto factor = S::set(news * of_key);
     auto out = S::zero();
     for_vectors<S>(n, [&](size_t i, size_t count) {
-      const auto row_now = S::fma(factor, load_count<S>(step.key + i, count),
-                                  load_count<S>(row + i, count));
+      const auto row_now =
+          S::fma(factor, load_count<S>(step.key + i, count), load_count<S>(row + i, count));
       store_count<S>(row + i, row_now, count);
       out = S::fma(row_now, load_count<S>(step.query + i, count), out);
     });
