@@ -250,102 +250,105 @@ inline void each_layer(RandomFile& f, const std::function<void(RandomFile&, int)
   for (int i = 0; i < S::kLayers; ++i) layer(f, i);
 }
 
+inline void fill_llama(RandomFile& f) { each_layer(f, llama_layer); }
+
+inline void fill_qwen3moe(RandomFile& f) {
+  experts_keys(f);
+  each_layer(f, [](RandomFile& file, int i) {
+    norms(file, i, {"attn_norm", "ffn_norm"});
+    attention(file, i);
+    head_norms(file, i);
+    experts(file, i);
+  });
+}
+
+inline void fill_gemma2(RandomFile& f) {
+  f.key("attention.sliding_window", S::kWindow);
+  f.key("attn_logit_softcapping", 5.0);
+  f.key("final_logit_softcapping", 3.0);
+  each_layer(f, gemma_layer);
+}
+
+inline void fill_gemma3(RandomFile& f) {
+  f.key("attention.sliding_window", S::kWindow);
+  f.key("attention.sliding_window_pattern", std::vector<int32_t>{1, 1, 0, 1});
+  f.key("rope.scaling.type", "linear");
+  f.key("rope.scaling.factor", 8.0);
+  each_layer(f, gemma_layer);
+}
+
+inline void fill_gpt_oss(RandomFile& f) {
+  experts_keys(f);
+  f.key("attention.sliding_window", S::kWindow);
+  f.key("rope.scaling.type", "yarn");
+  f.key("rope.scaling.factor", 32.0);
+  f.key("rope.scaling.original_context_length", 128);
+  each_layer(f, [](RandomFile& file, int i) {
+    norms(file, i, {"attn_norm", "post_attention_norm"});
+    attention(file, i, true);
+    file.vector(block(i, "attn_sinks.weight"), {S::kHeads}, 1, 0);
+    experts(file, i);
+    file.bias(block(i, "ffn_gate_inp.bias"), S::kExperts);
+  });
+}
+
+inline void fill_deepseek2(RandomFile& f) {
+  experts_keys(f);
+  f.key("leading_dense_block_count", 1);
+  f.key("expert_shared_count", 1);
+  f.key("expert_gating_func", 2);
+  f.key("attention.q_lora_rank", 96);
+  f.key("attention.kv_lora_rank", 64);
+  f.key("attention.key_length_mla", 48);
+  f.key("attention.value_length_mla", 32);
+  f.key("rope.dimension_count", 16);
+  each_layer(f, latent_layer);
+}
+
+inline void fill_lfm2(RandomFile& f) {
+  f.key("shortconv.l_cache", 3);
+  f.key("attention.head_count_kv", std::vector<int32_t>{0, 0, 2, 0});
+  each_layer(f, [](RandomFile& file, int i) {
+    if (i != 2) return conv_layer(file, i);
+    norms(file, i, {"attn_norm", "ffn_norm"});
+    attention(file, i);
+    head_norms(file, i);
+    feed_forward(file, i);
+  });
+}
+
+inline void fill_qwen35(RandomFile& f) {
+  f.key("ssm.conv_kernel", 4);
+  f.key("ssm.state_size", 16);
+  f.key("ssm.time_step_rank", 6);
+  f.key("ssm.group_count", 2);
+  f.key("ssm.inner_size", 96);
+  each_layer(f, [](RandomFile& file, int i) {
+    return i == 3 ? gated_attention_layer(file, i) : delta_layer(file, i);
+  });
+}
+
+inline void fill_olmo2(RandomFile& f) {
+  f.key("attention.sliding_window", S::kWindow);
+  each_layer(f, [](RandomFile& file, int i) {
+    attention(file, i);
+    file.norm(block(i, "attn_q_norm.weight"), S::kHeads * S::kDim);
+    file.norm(block(i, "attn_k_norm.weight"), S::kKvHeads * S::kDim);
+    norms(file, i, {"post_attention_norm", "post_ffw_norm"});
+    feed_forward(file, i);
+  });
+}
+
 }  // namespace random_parts
 
 // What fills the file of an architecture.
-using FillRandomFile = std::function<void(RandomFile&)>;
-
-inline const std::map<std::string, FillRandomFile>& random_architectures() {
-  using namespace random_parts;
-  static const std::map<std::string, FillRandomFile> all = {
-      {"llama", [](RandomFile& f) { each_layer(f, llama_layer); }},
-      {"qwen3moe",
-       [](RandomFile& f) {
-         experts_keys(f);
-         each_layer(f, [](RandomFile& file, int i) {
-           norms(file, i, {"attn_norm", "ffn_norm"});
-           attention(file, i);
-           head_norms(file, i);
-           experts(file, i);
-         });
-       }},
-      {"gemma3",
-       [](RandomFile& f) {
-         f.key("attention.sliding_window", S::kWindow);
-         f.key("attention.sliding_window_pattern", std::vector<int32_t>{1, 1, 0, 1});
-         f.key("rope.scaling.type", "linear");
-         f.key("rope.scaling.factor", 8.0);
-         each_layer(f, gemma_layer);
-       }},
-      {"gemma2",
-       [](RandomFile& f) {
-         f.key("attention.sliding_window", S::kWindow);
-         f.key("attn_logit_softcapping", 5.0);
-         f.key("final_logit_softcapping", 3.0);
-         each_layer(f, gemma_layer);
-       }},
-      {"gpt-oss",
-       [](RandomFile& f) {
-         experts_keys(f);
-         f.key("attention.sliding_window", S::kWindow);
-         f.key("rope.scaling.type", "yarn");
-         f.key("rope.scaling.factor", 32.0);
-         f.key("rope.scaling.original_context_length", 128);
-         each_layer(f, [](RandomFile& file, int i) {
-           norms(file, i, {"attn_norm", "post_attention_norm"});
-           attention(file, i, true);
-           file.vector(block(i, "attn_sinks.weight"), {S::kHeads}, 1, 0);
-           experts(file, i);
-           file.bias(block(i, "ffn_gate_inp.bias"), S::kExperts);
-         });
-       }},
-      {"deepseek2",
-       [](RandomFile& f) {
-         experts_keys(f);
-         f.key("leading_dense_block_count", 1);
-         f.key("expert_shared_count", 1);
-         f.key("expert_gating_func", 2);
-         f.key("attention.q_lora_rank", 96);
-         f.key("attention.kv_lora_rank", 64);
-         f.key("attention.key_length_mla", 48);
-         f.key("attention.value_length_mla", 32);
-         f.key("rope.dimension_count", 16);
-         each_layer(f, latent_layer);
-       }},
-      {"lfm2",
-       [](RandomFile& f) {
-         f.key("shortconv.l_cache", 3);
-         f.key("attention.head_count_kv", std::vector<int32_t>{0, 0, 2, 0});
-         each_layer(f, [](RandomFile& file, int i) {
-           if (i != 2) return conv_layer(file, i);
-           norms(file, i, {"attn_norm", "ffn_norm"});
-           attention(file, i);
-           head_norms(file, i);
-           feed_forward(file, i);
-         });
-       }},
-      {"qwen35",
-       [](RandomFile& f) {
-         f.key("ssm.conv_kernel", 4);
-         f.key("ssm.state_size", 16);
-         f.key("ssm.time_step_rank", 6);
-         f.key("ssm.group_count", 2);
-         f.key("ssm.inner_size", 96);
-         each_layer(f, [](RandomFile& file, int i) {
-           return i == 3 ? gated_attention_layer(file, i) : delta_layer(file, i);
-         });
-       }},
-      {"olmo2",
-       [](RandomFile& f) {
-         f.key("attention.sliding_window", S::kWindow);
-         each_layer(f, [](RandomFile& file, int i) {
-           attention(file, i);
-           file.norm(block(i, "attn_q_norm.weight"), S::kHeads * S::kDim);
-           file.norm(block(i, "attn_k_norm.weight"), S::kKvHeads * S::kDim);
-           norms(file, i, {"post_attention_norm", "post_ffw_norm"});
-           feed_forward(file, i);
-         });
-       }},
+inline const std::map<std::string, void (*)(RandomFile&)>& random_architectures() {
+  static const std::map<std::string, void (*)(RandomFile&)> all = {
+      {"llama", random_parts::fill_llama},     {"qwen3moe", random_parts::fill_qwen3moe},
+      {"gemma2", random_parts::fill_gemma2},   {"gemma3", random_parts::fill_gemma3},
+      {"gpt-oss", random_parts::fill_gpt_oss}, {"deepseek2", random_parts::fill_deepseek2},
+      {"lfm2", random_parts::fill_lfm2},       {"qwen35", random_parts::fill_qwen35},
+      {"olmo2", random_parts::fill_olmo2},
   };
   return all;
 }
