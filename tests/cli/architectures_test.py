@@ -26,7 +26,7 @@ def gelu(x):
 
 
 def gelu_by_table(x):
-    """As llama.cpp looks it up: argument and result rounded to F16, beyond 10 the plain function."""
+    """As llama.cpp looks it up: argument and result in F16, beyond 10 the plain function."""
     looked_up = gelu(x.astype(np.float16).astype(np.float64)).astype(np.float16)
     return np.where(x <= -10, 0.0, np.where(x >= 10, x, looked_up.astype(np.float64)))
 
