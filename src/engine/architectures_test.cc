@@ -65,6 +65,10 @@ struct Case {
   DType type;
 };
 
+void PrintTo(const Case& tested, std::ostream* out) {
+  *out << tested.architecture << " in " << name_of(tested.type);
+}
+
 class ArchitectureTest : public testing::TestWithParam<Case> {
  protected:
   RandomArchitecture model_{GetParam().architecture, GetParam().type};

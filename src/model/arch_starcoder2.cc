@@ -8,6 +8,7 @@ Result<void> bind_qwen2(Family& family);
 
 Result<void> bind_starcoder2(Family& family) {
   family.config().activation = Activation::gelu;
+  family.gated = false;
   return bind_qwen2(family);
 }
 

@@ -64,12 +64,8 @@ Result<std::vector<size_t>> Keys::per_layer(std::string_view name, size_t n_laye
                                             size_t limit) const {
   const gguf::Value* value = metadata_.find(key(name));
   if (value == nullptr || value->type != gguf::ValueType::array) {
-    HEARTH_TRY(const uint64_t same, metadata_.u64(key(name)));
-    if (same > limit) {
-      return fail(ErrorCode::bad_file, "metadata key '", key(name), "' is ", same,
-                  ", it must be at most ", limit);
-    }
-    return std::vector<size_t>(n_layers, static_cast<size_t>(same));
+    HEARTH_TRY(const size_t same, size(name, limit));
+    return std::vector<size_t>(n_layers, same);
   }
   const gguf::Array& array = value->array;
   if (gguf::fixed_size(array.element) == 0 || array.count < n_layers) {

@@ -39,7 +39,7 @@ class Keys {
   [[nodiscard]] Result<bool> flag_or(std::string_view name, bool fallback) const;
   [[nodiscard]] Result<std::string_view> text_or(std::string_view name,
                                                  std::string_view fallback) const;
-  // One integer in [0, limit] for each layer: an array, or one number for all.
+  // One integer for each layer: an array of those in [0, limit], or one in [1, limit] for all.
   [[nodiscard]] Result<std::vector<size_t>> per_layer(std::string_view name, size_t n_layers,
                                                       size_t limit) const;
 

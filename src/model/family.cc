@@ -22,7 +22,7 @@ Result<void> Family::open() {
   config.norm = layer_norm ? NormKind::layer : NormKind::rms;
   HEARTH_TRY(const double eps, keys.real_or(layer_norm ? "attention.layer_norm_epsilon"
                                                        : "attention.layer_norm_rms_epsilon",
-                                            0, 1, 1e-5));
+                                            0, 0.1, 1e-5));
   config.norm_eps = static_cast<float>(eps);
   if (keys.has("feed_forward_length")) {
     HEARTH_TRY(const std::vector<size_t> widths,
@@ -154,9 +154,11 @@ Result<void> Family::read_rope_scaling(RopeConfig& rope) {
                 keys.key("rope.scaling.type"), "') is not known to this hearth");
   }
   const bool new_name = keys.has("rope.scaling.factor");
-  HEARTH_TRY(double factor,
-             keys.real_or(new_name ? "rope.scaling.factor" : "rope.scale_linear", 0, 1e9, 1));
-  if (factor == 0 || type == "none") factor = 1;
+  const std::string_view name = new_name ? "rope.scaling.factor" : "rope.scale_linear";
+  double factor = 1;
+  if (type != "none") {
+    HEARTH_TRY(factor, keys.real_or(name, 1e-9, 1e9, 1));
+  }
   HEARTH_TRY(const size_t original, keys.size_or("rope.scaling.original_context_length",
                                                  kMaxContext, model.config.context_length));
   HEARTH_TRY(rope.magnitude, keys.real_or("rope.scaling.attn_factor", 0, 1e6, 1));
@@ -190,6 +192,10 @@ Result<void> Family::add_sliding_rope(const RopeConfig& rope, double base) {
 Result<AttentionWeights> Family::bind_attention(size_t layer) {
   const AttentionConfig& config = layer_config(layer).attention;
   const size_t n_embd = model.config.n_embd;
+  if (config.n_heads == 0) {
+    return fail(ErrorCode::bad_file, "'", keys.key("attention.head_count"), "' or '",
+                keys.key("attention.head_count_kv"), "' is 0 for layer ", layer);
+  }
   AttentionWeights weights;
   if (binder.has(name(layer, "attn_qkv.weight"))) {
     const size_t q = config.q_width();
@@ -225,16 +231,16 @@ Result<FeedForwardWeights> Family::bind_feed_forward(size_t layer, size_t n_ff,
                 "' is missing or 0 for layer ", layer);
   }
   FeedForwardWeights weights;
-  const bool apart = binder.has(cat(part("ffn_gate"), ".weight"));
   const gguf::TensorInfo* up = file_.find(cat(part("ffn_up"), ".weight"));
-  if (apart) {
-    HEARTH_TRY(weights.gate, binder.linear(part("ffn_gate"), n_embd, n_ff));
-  }
-  if (!apart && up != nullptr && up->rows() == 2 * n_ff) {
+  const bool apart = binder.has(cat(part("ffn_gate"), ".weight"));
+  if (gated && !apart && up != nullptr && up->rows() == 2 * n_ff) {
     HEARTH_TRY(const Linear both, binder.linear(part("ffn_up"), n_embd, 2 * n_ff));
     weights.gate = both.slice(0, n_ff);
     weights.up = both.slice(n_ff, n_ff);
   } else {
+    if (gated) {
+      HEARTH_TRY(weights.gate, binder.linear(part("ffn_gate"), n_embd, n_ff));
+    }
     HEARTH_TRY(weights.up, binder.linear(part("ffn_up"), n_embd, n_ff));
   }
   HEARTH_TRY(weights.down, binder.linear(part("ffn_down"), n_ff, n_embd));

@@ -50,7 +50,8 @@ class Family {
   [[nodiscard]] Result<AttentionWeights> bind_attention(size_t layer);
   // attn_q_norm and attn_k_norm over single heads.
   [[nodiscard]] Result<void> bind_head_norms(size_t layer, AttentionWeights& weights);
-  // ffn_gate, ffn_up, ffn_down; or gate and up together in ffn_up. `suffix` is for shared experts.
+  // ffn_gate, ffn_up, ffn_down; or gate and up together in ffn_up; or none where `gated` says so.
+  // `suffix` is for shared experts.
   [[nodiscard]] Result<FeedForwardWeights> bind_feed_forward(size_t layer, size_t n_ff,
                                                              std::string_view suffix = "");
   // ffn_gate_inp and the ffn_*_exps.
@@ -65,6 +66,7 @@ class Family {
   Keys keys;
   Model model;
   WeightBinder binder;
+  bool gated = true;  // whether feed-forward blocks have a gate
 
  private:
   [[nodiscard]] Result<void> read_router();
