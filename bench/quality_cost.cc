@@ -20,7 +20,7 @@ namespace {
 using engine::LoadedModel;
 using engine::Session;
 using engine::SessionOptions;
-using Precision = model::Forward::Precision;
+using Precision = model::Precision;
 using Logits = std::vector<float>;  // [tokens][n_vocab]
 
 struct Options {

@@ -30,6 +30,8 @@ class Buffer {
 
   [[nodiscard]] T* data() { return data_.get(); }
   [[nodiscard]] const T* data() const { return data_.get(); }
+  [[nodiscard]] T& operator[](size_t i) { return data_[i]; }
+  [[nodiscard]] const T& operator[](size_t i) const { return data_[i]; }
   [[nodiscard]] size_t size() const { return size_; }
 
  private:

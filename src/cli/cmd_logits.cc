@@ -1,5 +1,6 @@
 // hearth logits: what a model computes for given tokens, to a file, for comparing engines. Layout,
 // little endian: int32 n_tokens, int32 n_vocab, float32 logits[n_tokens][n_vocab].
+#include <algorithm>
 #include <charconv>
 
 #include "cli/command.h"
@@ -15,6 +16,7 @@ struct LogitsOptions {
   ModelOptions model;
   std::string tokens;
   std::string output;
+  size_t decode_from = SIZE_MAX;
 };
 
 Result<std::vector<text::Token>> parse_tokens(const std::string& list) {
@@ -42,11 +44,18 @@ Result<void> logits(LogitsOptions& options) {
                              static_cast<int32_t>(model->config().n_vocab)};
   HEARTH_CHECK(file.write(std::as_bytes(std::span(header))));
   Progress progress("computing", tokens.size(), "tokens");
-  HEARTH_CHECK(session->advance_with_logits(
-      tokens, [&](size_t first, size_t count, std::span<const float> rows) {
-        progress.update(first + count);
-        return file.write(std::as_bytes(rows));
-      }));
+  const size_t prompt = std::min(options.decode_from, tokens.size());
+  HEARTH_CHECK(
+      session->advance_with_logits(std::span(tokens).first(prompt),
+                                   [&](size_t first, size_t count, std::span<const float> rows) {
+                                     progress.update(first + count);
+                                     return file.write(std::as_bytes(rows));
+                                   }));
+  for (size_t i = prompt; i < tokens.size(); ++i) {
+    HEARTH_TRY(const std::span<float> row, session->decode(std::span(tokens).subspan(i, 1)));
+    HEARTH_CHECK(file.write(std::as_bytes(row)));
+    progress.update(i + 1);
+  }
   return file.commit();
 }
 
@@ -64,6 +73,10 @@ void add_logits(CLI::App& app, Action& chosen) {
                    "File to write: int32 n_tokens, int32 n_vocab, float32 logits")
       ->required()
       ->type_name("FILE");
+  command
+      ->add_option("--decode-from", options->decode_from,
+                   "Compute the tokens from this one on one by one, as those of an answer")
+      ->type_name("N");
   add_model_flags(*command, options->model, ModelFlags::compute);
   command->callback([options, &chosen] { chosen = [options] { return logits(*options); }; });
 }

@@ -7,8 +7,8 @@
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
-#include "engine/kv_cache.h"
 #include "engine/loader.h"
+#include "engine/sequence_memory.h"
 #include "text/chat_format.h"
 
 namespace hearth::cli {
@@ -80,14 +80,46 @@ std::string file_rows(const Summary& summary, const gguf::File& file) {
   return out;
 }
 
+// What the layers are, in a few words: "16 query, 8 key and value, 128 values each".
+std::string heads_row(const model::ModelConfig& c) {
+  for (const model::LayerConfig& layer : c.layers) {
+    const model::AttentionConfig& a = layer.attention;
+    if (a.n_heads == 0) continue;
+    return row("heads", cat(a.n_heads, " query, ", a.n_kv_heads, " key and value, ", a.key_dim,
+                            " values each"));
+  }
+  return "";
+}
+
+std::string layer_kinds_row(const model::ModelConfig& c) {
+  size_t recurrent = 0, sliding = 0, window = 0;
+  for (const model::LayerConfig& layer : c.layers) {
+    recurrent += layer.state_floats != 0 ? 1 : 0;
+    if (layer.attention.n_heads == 0 || !layer.attention.slides()) continue;
+    ++sliding;
+    window = layer.attention.window;
+  }
+  std::string kinds;
+  if (recurrent > 0) kinds += cat(recurrent, " recurrent");
+  if (sliding > 0)
+    kinds += cat(kinds.empty() ? "" : ", ", sliding, " that see ", window, " tokens back");
+  return kinds.empty() ? "" : row("of these", kinds);
+}
+
 std::string model_rows(const model::ModelConfig& c) {
-  std::string out = row("layers", cat(c.n_layers, ", width ", c.n_embd, ", feed-forward ", c.n_ff));
-  out += row("heads", cat(c.n_heads, " query, ", c.n_kv_heads, " key and value, ", c.head_dim,
-                          " values each"));
+  const size_t n_ff = model::largest_of(c, [](const model::LayerConfig& l) { return l.n_ff; });
+  std::string out = row("layers", cat(c.n_layers(), ", width ", c.n_embd, ", feed-forward ", n_ff));
+  out += layer_kinds_row(c);
+  out += heads_row(c);
+  if (c.router.n_experts > 0) {
+    out += row("experts", cat(c.router.n_experts, " of width ", c.n_ff_expert, ", a token takes ",
+                              c.router.n_used));
+  }
   out += row("context", cat(c.context_length, " tokens"));
   const size_t usual = std::min<size_t>(c.context_length, engine::kDefaultContext);
   for (const size_t context : {usual, c.context_length}) {
-    const uint64_t kv = engine::KvCache::bytes_needed(c, DType::Q8_0, context);
+    const uint64_t kv = engine::SequenceMemory::bytes_needed(c, DType::Q8_0, context,
+                                                             engine::SessionOptions().prompt_chunk);
     out += row("memory", cat(human_bytes(kv), " of KV cache (q8_0) for a context of ", context));
     if (usual == c.context_length) break;
   }
@@ -126,7 +158,7 @@ nlohmann::json to_json(const Summary& summary, const gguf::File& file,
     return object;
   }
   const model::ModelConfig& c = model->config;
-  object["layers"] = c.n_layers;
+  object["layers"] = c.n_layers();
   object["width"] = c.n_embd;
   object["context"] = c.context_length;
   object["vocabulary"] = c.n_vocab;

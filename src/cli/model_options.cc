@@ -161,7 +161,7 @@ Result<engine::SessionOptions> session_options(const ModelOptions& options) {
   session.threads = options.threads;
   session.prompt_chunk = options.prompt_chunk;
   HEARTH_TRY(session.kv_type, kv_type(options));
-  if (options.exact) session.precision = model::Forward::Precision::exact;
+  if (options.exact) session.precision = model::Precision::exact;
   if (!options.isa.empty()) {
     HEARTH_TRY(session.kernels, find_kernels(options.isa));
   }

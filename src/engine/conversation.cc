@@ -60,8 +60,8 @@ Result<GenerateResult> Conversation::answer(sample::Sampler& sampler,
   const auto held = session_.tokens();
   const auto same =
       std::mismatch(held.begin(), held.end(), tokens.begin(), tokens.end()).second - tokens.begin();
-  const size_t keep = std::min(static_cast<size_t>(same), tokens.size() - 1);
-  session_.rewind(keep);
+  session_.rewind(std::min(static_cast<size_t>(same), tokens.size() - 1));
+  const size_t keep = session_.tokens().size();
   std::string text;
   const TextSink collect = [&](std::string_view piece) -> Result<void> {
     text += piece;

@@ -91,24 +91,46 @@ class Answer {
     return true;
   }
 
-  Result<void> end() { return show(stop_.push(decoder_.finish()) + stop_.finish()); }
+  Result<void> end() {
+    HEARTH_CHECK(take_back_guesses());
+    const size_t held = session_.tokens().size();
+    if (held < certain_ && !os::interrupted())
+      HEARTH_CHECK(session_.decode(std::span(text_).subspan(held, certain_ - held)));
+    return show(stop_.push(decoder_.finish()) + stop_.finish());
+  }
 
  private:
   Result<void> show(std::string_view text) { return text.empty() ? Result<void>{} : sink_(text); }
 
   // Computes a token that is certain and, behind it, guesses at what follows.
   Result<void> compute(text::Token token, GenerateResult& result) {
-    session_.rewind(certain_);
     speculator_.report(certain_ - first_guess_);
-    const size_t room = std::min({session_.room() - 1, session_.runtime()->together() - 1,
-                                  options_.max_tokens - result.answer_tokens});
+    HEARTH_CHECK(take_back_guesses());
+    const size_t missing = certain_ - session_.tokens().size();
+    const size_t room =
+        std::min({session_.room() - missing - 1, session_.runtime()->together() - missing - 1,
+                  options_.max_tokens - result.answer_tokens});
+    run_.assign(text_.end() - static_cast<std::ptrdiff_t>(missing), text_.end());
     text_.push_back(token);
     HEARTH_TRY(const auto guesses, speculator_.guess(text_, room));
-    run_.assign(1, token);
+    run_.push_back(token);
     run_.insert(run_.end(), guesses.begin(), guesses.end());
     HEARTH_TRY(logits_, session_.decode(run_));
+    logits_ = logits_.subspan(missing * session_.model().config().n_vocab);
     result.guessed_tokens += guesses.size();
     first_guess_ = ++certain_;
+    return {};
+  }
+
+  // Leaves what is certain, but for a few tokens at its end if the session cannot go back to there:
+  // fewer than are computed together.
+  Result<void> take_back_guesses() {
+    session_.rewind(certain_);
+    const std::span<const text::Token> text(text_.data(), certain_);
+    while (certain_ - session_.tokens().size() >= session_.runtime()->together()) {
+      const auto missing = text.subspan(session_.tokens().size());
+      HEARTH_CHECK(session_.decode(missing.first(session_.runtime()->together())));
+    }
     return {};
   }
 

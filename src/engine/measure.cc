@@ -28,7 +28,7 @@ Result<void> fill_to_depth(Session& session, size_t depth) {
   const auto differ = std::mismatch(stream.begin(), stream.end(), held.begin(), held.end()).first;
   const auto same = static_cast<size_t>(differ - stream.begin());
   session.rewind(same);
-  return session.advance(std::span(stream).subspan(same));
+  return session.advance(std::span(stream).subspan(session.tokens().size()));
 }
 
 Result<double> measure_prefill(Session& session, size_t tokens, size_t depth) {

@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kPieceBytes = 8 << 20;
 
 void append_pieces(const model::Matrix& matrix, size_t piece_bytes, std::vector<Bytes>& pieces) {
-  const Bytes bytes(matrix.data, matrix.rows * matrix.row_bytes);
+  const Bytes bytes(matrix.data, matrix.bytes());
   for (size_t at = 0; at < bytes.size(); at += piece_bytes) {
     pieces.push_back(bytes.subspan(at, std::min(piece_bytes, bytes.size() - at)));
   }
@@ -23,14 +23,12 @@ void append_pieces(const model::Matrix& matrix, size_t piece_bytes, std::vector<
 
 // The matrices of a layer as they lie in the file: it is computed when all are there, and disks
 // prefer one direction.
-std::vector<const model::Matrix*> in_file_order(const model::LayerWeights& layer) {
-  std::vector<const model::Matrix*> matrices;
-  for (const model::Linear* linear :
-       {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
-    matrices.push_back(&linear->weight);
-  }
+std::vector<model::Matrix> in_file_order(const model::LayerWeights& layer) {
+  std::vector<model::Matrix> matrices;
+  model::for_each_matrix(layer,
+                         [&](const model::Matrix& matrix, size_t) { matrices.push_back(matrix); });
   std::sort(matrices.begin(), matrices.end(),
-            [](const auto* a, const auto* b) { return std::less<>()(a->data, b->data); });
+            [](const auto& a, const auto& b) { return std::less<>()(a.data, b.data); });
   return matrices;
 }
 
@@ -38,8 +36,8 @@ std::vector<const model::Matrix*> in_file_order(const model::LayerWeights& layer
 std::vector<const std::byte*> ends_of_layers(const model::Model& model) {
   std::vector<const std::byte*> ends;
   for (const model::LayerWeights& layer : model.weights.layers) {
-    const model::Matrix* last = in_file_order(layer).back();
-    ends.push_back(last->data + last->rows * last->row_bytes);
+    const model::Matrix last = in_file_order(layer).back();
+    ends.push_back(last.data + last.bytes());
   }
   return ends;
 }
@@ -49,8 +47,8 @@ std::vector<const std::byte*> ends_of_layers(const model::Model& model) {
 std::vector<Bytes> weights_in_order(const model::Model& model, size_t piece_bytes) {
   std::vector<Bytes> pieces;
   for (const model::LayerWeights& layer : model.weights.layers) {
-    for (const model::Matrix* matrix : in_file_order(layer)) {
-      append_pieces(*matrix, piece_bytes, pieces);
+    for (const model::Matrix& matrix : in_file_order(layer)) {
+      append_pieces(matrix, piece_bytes, pieces);
     }
   }
   append_pieces(model.weights.output.weight, piece_bytes, pieces);
@@ -68,7 +66,7 @@ void ReadAhead::start(const model::Model& model) {
   for (const Bytes piece : pieces) bytes += piece.size();
   if (bytes > os::memory_info().available) return;
   const model::Matrix& table = model.weights.token_embedding;
-  const Bytes embedding(table.data, table.rows * table.row_bytes);
+  const Bytes embedding(table.data, table.bytes());
   // A prompt first touches rows here and there of the embedding. Each would bring megabytes of
   // neighbours along, and the first layer would wait for them.
   os::expect_scattered(embedding, true);

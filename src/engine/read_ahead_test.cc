@@ -33,10 +33,9 @@ TEST(ReadAheadTest, TheOrderHasEveryWeightThatATokenReads) {
   const uint64_t row = model->model().weights.token_embedding.row_bytes;
   EXPECT_EQ(bytes + row, bytes_per_token(model->model()));
   const model::LayerWeights& layer = model->model().weights.layers[0];
-  const std::byte* first = layer.q.weight.data;
-  for (const model::Linear* linear : {&layer.k, &layer.attn_output, &layer.gate, &layer.down}) {
-    first = std::min(first, linear->weight.data);
-  }
+  const std::byte* first = pieces.front().data();
+  model::for_each_matrix(
+      layer, [&](const model::Matrix& matrix, size_t) { first = std::min(first, matrix.data); });
   EXPECT_EQ(pieces.front().data(), first);
   const model::Matrix& output = model->model().weights.output.weight;
   EXPECT_EQ(pieces.back().data() + pieces.back().size(),

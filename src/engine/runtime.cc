@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kScratchBytes = 96 << 20;
 constexpr size_t kLogitsBytes = 16 << 20;
 
-size_t fitting_columns(const model::ModelConfig& config, size_t wanted) {
-  const size_t fitting = kScratchBytes / model::Scratch::bytes_per_column(config);
+size_t fitting_columns(const model::Model& model, size_t wanted) {
+  const size_t fitting = kScratchBytes / model::Forward::bytes_per_column(model);
   return std::clamp<size_t>(fitting, 1, wanted);
 }
 
@@ -51,7 +51,7 @@ Runtime::Runtime(const LoadedModel& model, const SessionOptions& options)
       pool_(options.threads),
       forward_(
           model.model(), *options.kernels, pool_,
-          fitting_columns(model.config(),
+          fitting_columns(model.model(),
                           std::max(std::min(options.prompt_chunk, options.context), kMaxTogether)),
           options.context, options.precision),
       logits_(fitting_logits(model.config()) * model.config().n_vocab) {}

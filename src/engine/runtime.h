@@ -18,7 +18,7 @@ struct SessionOptions {
   size_t threads = 0;         // 0 takes every CPU that the process may use
   size_t prompt_chunk = 512;  // tokens computed together; the answer does not depend on it
   DType kv_type = DType::Q8_0;
-  model::Forward::Precision precision = model::Forward::Precision::fast;
+  model::Precision precision = model::Precision::fast;
   const Kernels* kernels = nullptr;  // null takes the best of this CPU
 };
 

@@ -18,17 +18,18 @@ Result<std::unique_ptr<Session>> Session::open(const LoadedModel& model,
 
 Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Runtime> runtime) {
   const SessionOptions& options = runtime->options();
-  HEARTH_TRY(KvCache kv,
-             KvCache::create(runtime->model().config(), options.kv_type, options.context));
-  return std::unique_ptr<Session>(new Session(std::move(runtime), std::move(kv)));
+  HEARTH_TRY(SequenceMemory memory,
+             SequenceMemory::create(runtime->model().config(), options.kv_type, options.context,
+                                    runtime->forward().max_columns()));
+  return std::unique_ptr<Session>(new Session(std::move(runtime), std::move(memory)));
 }
 
-Session::Session(std::shared_ptr<Runtime> runtime, KvCache kv)
-    : runtime_(std::move(runtime)), kv_(std::move(kv)) {
+Session::Session(std::shared_ptr<Runtime> runtime, SequenceMemory memory)
+    : runtime_(std::move(runtime)), memory_(std::move(memory)) {
   tokens_.reserve(context());
 }
 
-void Session::rewind(size_t length) { tokens_.resize(std::min(length, tokens_.size())); }
+void Session::rewind(size_t length) { tokens_.resize(memory_.rewind(length, tokens_.size())); }
 
 Result<void> Session::check_advance(std::span<const text::Token> tokens) const {
   if (tokens.size() > room()) {
@@ -52,11 +53,15 @@ model::Forward::Gate Session::layer_gate() const {
   };
 }
 
+Result<void> Session::stop_halfway() {
+  tokens_.resize(memory_.recover(tokens_.size()));
+  return fail(ErrorCode::interrupted, "interrupted");
+}
+
 Result<void> Session::run_prompt(std::span<const text::Token> chunk) {
   if (os::interrupted()) return fail(ErrorCode::interrupted, "interrupted");
-  const Stretch stretch{chunk, tokens_.size(), &kv_.view()};
-  if (!runtime_->forward().run({&stretch, 1}, Path::prompt, layer_gate()))
-    return fail(ErrorCode::interrupted, "interrupted");
+  const Stretch stretch{chunk, tokens_.size(), &memory_.view()};
+  if (!runtime_->forward().run({&stretch, 1}, Path::prompt, layer_gate())) return stop_halfway();
   tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
   last_columns_ = chunk.size();
   return {};
@@ -69,6 +74,7 @@ Result<void> Session::advance(std::span<const text::Token> tokens, const Progres
     HEARTH_CHECK(run_prompt(tokens.subspan(done, std::min(step, tokens.size() - done))));
     if (progress) progress(std::min(done + step, tokens.size()));
   }
+  memory_.keep(SequenceMemory::Checkpoint::prompt, tokens_.size());
   return {};
 }
 
@@ -97,9 +103,11 @@ Result<void> Session::advance_with_logits(std::span<const text::Token> tokens,
 
 Result<std::span<float>> Session::decode(std::span<const text::Token> tokens) {
   HEARTH_CHECK(check_advance(tokens));
-  const Stretch stretch{tokens, tokens_.size(), &kv_.view()};
-  if (!runtime_->forward().run({&stretch, 1}, Path::decode, layer_gate()))
-    return fail(ErrorCode::interrupted, "interrupted");
+  if (tokens.size() > 1) memory_.keep(SequenceMemory::Checkpoint::guesses, tokens_.size());
+  const Stretch stretch{tokens, tokens_.size(), &memory_.view()};
+  if (!runtime_->forward().run({&stretch, 1}, Path::decode, layer_gate())) {
+    HEARTH_CHECK(stop_halfway());
+  }
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
   runtime_->forward().logits(0, tokens.size(), runtime_->logits());
   return std::span(runtime_->logits(), tokens.size() * model().config().n_vocab);
@@ -110,11 +118,15 @@ Result<std::span<float>> Session::decode_together(std::span<Session* const> sess
   Stretch stretches[kMaxTogether];
   for (size_t i = 0; i < sessions.size(); ++i) {
     HEARTH_CHECK(sessions[i]->check_advance(tokens.subspan(i, 1)));
-    stretches[i] = {tokens.subspan(i, 1), sessions[i]->tokens_.size(), &sessions[i]->kv_.view()};
+    stretches[i] = {tokens.subspan(i, 1), sessions[i]->tokens_.size(),
+                    &sessions[i]->memory_.view()};
   }
   Runtime& runtime = *sessions[0]->runtime_;
-  if (!runtime.forward().run({stretches, sessions.size()}, Path::decode, sessions[0]->layer_gate()))
+  if (!runtime.forward().run({stretches, sessions.size()}, Path::decode,
+                             sessions[0]->layer_gate())) {
+    for (Session* session : sessions) (void)session->stop_halfway();
     return fail(ErrorCode::interrupted, "interrupted");
+  }
   for (size_t i = 0; i < sessions.size(); ++i) sessions[i]->tokens_.push_back(tokens[i]);
   runtime.forward().logits(0, sessions.size(), runtime.logits());
   return std::span(runtime.logits(), sessions.size() * runtime.model().config().n_vocab);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/kv_cache.h"
 #include "engine/runtime.h"
+#include "engine/sequence_memory.h"
 #include "text/vocab.h"
 
 namespace hearth::engine {
@@ -21,9 +21,10 @@ class Session {
   // One that shares a runtime; its context and KV type are the runtime's.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime);
 
-  [[nodiscard]] size_t context() const { return kv_.view().format.capacity; }
+  [[nodiscard]] size_t context() const { return memory_.positions(); }
   [[nodiscard]] size_t threads() const { return runtime_->pool().size(); }
-  [[nodiscard]] uint64_t kv_bytes() const { return kv_.bytes(); }
+  // Of keys, values and states.
+  [[nodiscard]] uint64_t kv_bytes() const { return memory_.bytes(); }
   [[nodiscard]] const Kernels& kernels() const { return runtime_->kernels(); }
   [[nodiscard]] const LoadedModel& model() const { return runtime_->model(); }
   [[nodiscard]] const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
@@ -32,7 +33,9 @@ class Session {
   [[nodiscard]] std::span<const text::Token> tokens() const { return tokens_; }
   [[nodiscard]] size_t room() const { return context() - tokens_.size(); }
 
-  // Forgets everything from position `length` on.
+  // Forgets everything from position `length` on. Layers that see a window of their past or keep a
+  // state of it cannot go back to every place: then more is forgotten, and tokens() says what is
+  // left.
   void rewind(size_t length);
 
   // Called with how many tokens of an advance() are done.
@@ -66,15 +69,17 @@ class Session {
       std::span<Session* const> sessions, std::span<const text::Token> tokens);
 
  private:
-  Session(std::shared_ptr<Runtime> runtime, KvCache kv);
+  Session(std::shared_ptr<Runtime> runtime, SequenceMemory memory);
 
   Result<void> check_advance(std::span<const text::Token> tokens) const;
+  // After a run that was interrupted between layers; the error that says so.
+  Result<void> stop_halfway();
   Result<void> run_prompt(std::span<const text::Token> chunk);
   // Holds a layer until its weights are in memory, and all of them when the person interrupts.
   [[nodiscard]] model::Forward::Gate layer_gate() const;
 
   std::shared_ptr<Runtime> runtime_;
-  KvCache kv_;
+  SequenceMemory memory_;
   std::vector<text::Token> tokens_;
   size_t last_columns_ = 0;  // of the last run, for logits()
 };

@@ -78,7 +78,8 @@ TEST_P(SessionFormatTest, LevelsAgree) {
   SessionOptions options{
       .context = 24, .kv_type = DType::F32, .kernels = &kernels_for(IsaLevel::reference)};
   const std::vector<float> want = logits_of(*model, tokens, options);
-  const model::Matrix& matrix = model->model().weights.layers[0].q.weight;
+  const auto& attention = std::get<model::AttentionWeights>(model->model().weights.layers[0].mixer);
+  const model::Matrix& matrix = attention.q.weight;
   for (const IsaLevel level : available_levels()) {
     options.kernels = &kernels_for(level);
     const bool halves = options.kernels->packed_form(matrix.type) == PackedForm::halves;
@@ -218,7 +219,7 @@ TEST(SessionTest, ExactPrecisionHasNoRoundingOfActivations) {
   const auto tokens = some_tokens(20);
   SessionOptions options{.context = 20, .kv_type = DType::F32};
   const auto fast = logits_of(*model, tokens, options);
-  options.precision = model::Forward::Precision::exact;
+  options.precision = model::Precision::exact;
   const auto exact = logits_of(*model, tokens, options);
   EXPECT_GT(squared_error(fast, exact), 1e-8);
   EXPECT_LT(squared_error(fast, exact), 1e-2);

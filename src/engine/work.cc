@@ -5,53 +5,86 @@
 namespace hearth::engine {
 namespace {
 
+using model::AttentionConfig;
+using model::LayerConfig;
+
 double real(uint64_t value) { return static_cast<double>(value); }
 
-uint64_t weights_of(const model::Matrix& matrix) { return uint64_t{matrix.rows} * matrix.columns; }
+double weights_of(const model::Matrix& matrix) { return real(matrix.rows) * real(matrix.columns); }
+double bytes_of(const model::Matrix& matrix) { return real(matrix.bytes()); }
+
+// Of experts, as many as a token takes.
+template <class Count>
+double sum_over_layers(const model::Model& model, Count count) {
+  double sum = 0;
+  for (const model::LayerWeights& layer : model.weights.layers) {
+    model::for_each_matrix(layer, [&](const model::Matrix& matrix, size_t experts) {
+      const double share = experts == 0 ? 1 : real(model.config.router.n_used) / real(experts);
+      sum += share * count(matrix);
+    });
+  }
+  return sum;
+}
 
 template <class Count>
-uint64_t sum_over_layers(const model::Model& model, Count count) {
-  uint64_t sum = 0;
-  for (const model::LayerWeights& layer : model.weights.layers) {
-    for (const model::Linear* linear :
-         {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
-      sum += count(linear->weight);
-    }
+double sum_over_attention(const model::ModelConfig& config, Count count) {
+  double sum = 0;
+  for (const LayerConfig& layer : config.layers) {
+    if (layer.attention.n_heads != 0) sum += count(layer.attention);
   }
   return sum;
 }
 
 // Tokens at positions depth to depth + tokens - 1 each meet the keys and values of all positions up
-// to their own: the sum of those counts.
-double positions_met(size_t tokens, size_t depth) {
-  return real(tokens) * (real(depth) + (real(tokens) + 1) / 2);
+// to their own, as far as their window goes: the sum of those counts.
+double positions_met(const AttentionConfig& attention, size_t tokens, size_t depth) {
+  const double all = real(tokens) * (real(depth) + (real(tokens) + 1) / 2);
+  return attention.slides() ? std::min(all, real(tokens) * real(attention.window)) : all;
 }
 
 double attention_multiply_adds(const model::ModelConfig& config, size_t tokens, size_t depth) {
-  return 2 * real(config.n_layers) * real(config.q_width()) * positions_met(tokens, depth);
+  return sum_over_attention(config, [&](const AttentionConfig& attention) {
+    return real(attention.q_width() + attention.mixed_width()) *
+           positions_met(attention, tokens, depth);
+  });
+}
+
+double cache_row_bytes(const AttentionConfig& attention, DType kv_type) {
+  return real(attention.n_kv_heads) * (real(row_bytes(kv_type, attention.key_dim).value_or(0)) +
+                                       real(row_bytes(kv_type, attention.value_dim).value_or(0)));
+}
+
+// Read and written once for each token.
+double state_bytes(const model::ModelConfig& config) {
+  double floats = 0;
+  for (const LayerConfig& layer : config.layers) floats += real(layer.state_floats);
+  return 2 * sizeof(float) * floats;
 }
 
 }  // namespace
 
 uint64_t bytes_per_token(const model::Model& model) {
-  const auto bytes_of = [](const model::Matrix& m) { return uint64_t{m.rows} * m.row_bytes; };
-  return sum_over_layers(model, bytes_of) + bytes_of(model.weights.output.weight) +
-         model.weights.token_embedding.row_bytes;
+  return static_cast<uint64_t>(sum_over_layers(model, bytes_of)) +
+         model.weights.output.weight.bytes() + model.weights.token_embedding.row_bytes;
 }
 
 uint64_t kv_bytes_per_position(const model::ModelConfig& config, DType kv_type) {
-  return uint64_t{2} * config.n_layers * config.n_kv_heads *
-         row_bytes(kv_type, config.head_dim).value_or(0);
+  return static_cast<uint64_t>(sum_over_attention(config, [&](const AttentionConfig& attention) {
+    return cache_row_bytes(attention, kv_type);
+  }));
 }
 
 Work prefill_work(const model::Model& model, DType kv_type, size_t tokens, size_t depth) {
   Work work;
   work.tokens = real(tokens);
-  work.multiply_adds = real(sum_over_layers(model, weights_of)) * work.tokens +
-                       real(weights_of(model.weights.output.weight)) +
+  work.multiply_adds = sum_over_layers(model, weights_of) * work.tokens +
+                       weights_of(model.weights.output.weight) +
                        attention_multiply_adds(model.config, tokens, depth);
-  work.bytes = real(bytes_per_token(model)) +
-               real(kv_bytes_per_position(model.config, kv_type)) * real(depth);
+  work.bytes =
+      real(bytes_per_token(model)) +
+      sum_over_attention(model.config, [&](const AttentionConfig& attention) {
+        return cache_row_bytes(attention, kv_type) * real(std::min(depth, attention.window));
+      });
   return work;
 }
 
@@ -60,18 +93,22 @@ Work decode_work(const model::Model& model, DType kv_type, size_t tokens, size_t
   Work work;
   const double steps = real(tokens);
   work.tokens = steps * real(sequences);
-  const uint64_t weights =
+  const double weights =
       sum_over_layers(model, weights_of) + weights_of(model.weights.output.weight);
-  work.multiply_adds = real(weights) * work.tokens +
+  work.multiply_adds = weights * work.tokens +
                        real(sequences) * attention_multiply_adds(model.config, tokens, depth);
+  const double history = sum_over_attention(model.config, [&](const AttentionConfig& attention) {
+    return cache_row_bytes(attention, kv_type) * positions_met(attention, tokens, depth);
+  });
   work.bytes = real(bytes_per_token(model)) * steps +
-               real(sequences) * real(kv_bytes_per_position(model.config, kv_type)) *
-                   positions_met(tokens, depth);
+               real(sequences) * (history + state_bytes(model.config) * steps);
   return work;
 }
 
 Arithmetic arithmetic_of(const model::Model& model, IsaLevel level) {
-  const model::Matrix& matrix = model.weights.layers.front().gate.weight;
+  model::Matrix matrix;  // the last of a layer is one of the large ones
+  model::for_each_matrix(model.weights.layers.front(),
+                         [&](const model::Matrix& each, size_t) { matrix = each; });
   if (matrix.quantized()) return Arithmetic::int8;
   const bool pairs = kernels_for(level).packed_form(matrix.type) == PackedForm::halves;
   return pairs ? Arithmetic::bf16 : Arithmetic::f32;

@@ -7,272 +7,138 @@
 namespace hearth::model {
 namespace {
 
-size_t chunk_count(size_t rows, size_t per_chunk) { return (rows + per_chunk - 1) / per_chunk; }
-
-// Every form in which a prompt meets these weights.
-PackedForms packed_forms(const Weights& weights, const Kernels& kernels) {
-  PackedForms forms;
-  for (const LayerWeights& layer : weights.layers) {
-    for (const Linear* linear :
-         {&layer.q, &layer.k, &layer.v, &layer.attn_output, &layer.gate, &layer.up, &layer.down}) {
-      const PackedForm form = kernels.packed_form(linear->weight.type);
-      forms.quants = forms.quants || form == PackedForm::quants;
-      forms.floats = forms.floats || form == PackedForm::floats;
-      forms.halves = forms.halves || form == PackedForm::halves;
-    }
+size_t widest_ff(const Model& model) {
+  size_t widest = 0;
+  for (const LayerWeights& layer : model.weights.layers) {
+    const auto* plain = std::get_if<FeedForwardWeights>(&layer.ffn);
+    const auto* experts = std::get_if<ExpertsWeights>(&layer.ffn);
+    const FeedForwardWeights& weights = plain != nullptr ? *plain : experts->shared;
+    widest = std::max(widest, weights.up.weight.rows);
   }
-  return forms;
+  return widest;
 }
 
 }  // namespace
 
+size_t Forward::bytes_per_column(const Model& model) {
+  return 2 * model.config.n_embd * sizeof(float) + Linears::bytes_per_column(model) +
+         Attention::bytes_per_column(model.config) + LatentAttention::bytes_per_column(model) +
+         ShortConv::bytes_per_column(model) + DeltaNet::bytes_per_column(model) +
+         FeedForward::bytes_per_column(widest_ff(model)) + Experts::bytes_per_column(model.config);
+}
+
 Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,
                  size_t max_positions, Precision precision)
     : model_(model),
-      kernels_(kernels),
-      pool_(pool),
-      max_columns_(max_columns),
-      precision_(precision),
-      gemm_scratch_(kernels.gemm_scratch(
-          std::max({model.config.n_embd, model.config.q_width(), model.config.n_ff}))),
-      scratch_(model.config, max_columns, pool.size(), gemm_scratch_,
-               packed_forms(model.weights, kernels)),
-      attention_(model.config, kernels, pool, max_columns, max_positions) {
+      linears_(model, kernels, pool, max_columns, precision),
+      attention_(linears_, max_positions),
+      latent_attention_(linears_, attention_),
+      short_conv_(linears_),
+      delta_net_(linears_),
+      feed_forward_(linears_, widest_ff(model)),
+      experts_(linears_, feed_forward_),
+      residual_(Buffer<float>::untouched(max_columns * model.config.n_embd)),
+      block_(Buffer<float>::untouched(max_columns * model.config.n_embd)) {
   ranges_.reserve(max_columns);
 }
 
 bool Forward::run(std::span<const Stretch> stretches, Path path, const Gate& gate) {
-  path_ = path;
-  begin(stretches);
+  begin(stretches, path);
   for (size_t i = 0; i < model_.weights.layers.size(); ++i) {
     if (!gate(i)) return false;
-    attention_block(model_.weights.layers[i], i);
-    ffn_block(model_.weights.layers[i]);
+    mix(model_.weights.layers[i], i);
+    feed_forward(model_.weights.layers[i]);
   }
   return true;
 }
 
-void Forward::begin(std::span<const Stretch> stretches) {
-  columns_ = 0;
+void Forward::begin(std::span<const Stretch> stretches, Path path) {
+  size_t columns = 0;
   ranges_.clear();
   for (const Stretch& stretch : stretches) {
-    ranges_.push_back({stretch.kv, columns_, stretch.tokens.size(), stretch.first_position});
-    for (const int32_t token : stretch.tokens) embed(columns_++, token);
+    ranges_.push_back({stretch.sequence, columns, stretch.tokens.size(), stretch.first_position});
+    for (const int32_t token : stretch.tokens) embed(columns++, token);
   }
+  linears_.begin(path, columns);
   attention_.begin(ranges_);
+  short_conv_.begin(ranges_);
+  delta_net_.begin(ranges_);
 }
 
 void Forward::embed(size_t column, int32_t token) {
   const Matrix& table = model_.weights.token_embedding;
   const std::byte* row = table.data + static_cast<size_t>(token) * table.row_bytes;
-  reference::dequantize(table.type, row, table.columns,
-                        scratch_.residual.data() + column * table.columns);
+  float* out = residual_.data() + column * table.columns;
+  reference::dequantize(table.type, row, table.columns, out);
+  const float scale = model_.config.embedding_scale;
+  for (size_t i = 0; scale != 1 && i < table.columns; ++i) out[i] *= scale;
 }
 
-void Forward::attention_block(const LayerWeights& weights, size_t layer) {
-  const ModelConfig& config = model_.config;
-  const Activations x = prepare(scratch_.residual.data(), config.n_embd, columns_,
-                                weights.attn_norm, {&weights.q, &weights.k, &weights.v});
-  const Linear* const linears[] = {&weights.q, &weights.k, &weights.v};
-  float* const outputs[] = {scratch_.query.data(), scratch_.key.data(), scratch_.value.data()};
-  project(linears, outputs, x);
-  attention_.run(layer, scratch_.query.data(), scratch_.key.data(), scratch_.value.data(),
-                 scratch_.mixed.data());
-  const Activations mixed =
-      prepare(scratch_.mixed.data(), config.q_width(), columns_, nullptr, {&weights.attn_output});
-  project_onto_residual(weights.attn_output, mixed);
-}
-
-void Forward::ffn_block(const LayerWeights& weights) {
-  const ModelConfig& config = model_.config;
-  const Activations x = prepare(scratch_.residual.data(), config.n_embd, columns_, weights.ffn_norm,
-                                {&weights.gate, &weights.up});
-  const bool straight = path_ == Path::prompt && precision_ == Precision::fast &&
-                        config.n_ff % 64 == 0 &&
-                        kernels_.packed_form(weights.down.weight.type) == PackedForm::quants;
-  if (straight) return project_onto_residual(weights.down, packed_hidden(weights, x));
-  const size_t per_chunk = rows_per_chunk(config.n_ff);
-  pool_.run(chunk_count(config.n_ff, per_chunk), [&](size_t chunk, size_t thread) {
-    const size_t first = chunk * per_chunk;
-    const size_t count = std::min(per_chunk, config.n_ff - first);
-    project_rows(weights.gate, x, first, count, {scratch_.hidden.data() + first, config.n_ff},
-                 thread);
-    project_rows(weights.up, x, first, count, {scratch_.projected.data() + first, config.n_ff},
-                 thread);
-    for (size_t c = 0; c < columns_; ++c) {
-      const size_t at = c * config.n_ff + first;
-      kernels_.silu_mul(scratch_.hidden.data() + at, scratch_.projected.data() + at, count);
-    }
-  });
-  const Activations hidden =
-      prepare(scratch_.hidden.data(), config.n_ff, columns_, nullptr, {&weights.down});
-  project_onto_residual(weights.down, hidden);
-}
-
-Activations Forward::packed_hidden(const LayerWeights& weights, const Activations& x) {
-  Activations hidden;
-  hidden.n = model_.config.n_ff;
-  hidden.columns = columns_;
-  hidden.packed = scratch_.packed_hidden;
-  pool_.run(hidden.n / 32, [&](size_t block, size_t thread) {
-    float* gate = panel_of(thread);
-    float* up = gate + 32 * max_columns_;
-    project_rows(weights.gate, x, 32 * block, 32, {gate, 32}, thread);
-    project_rows(weights.up, x, 32 * block, 32, {up, 32}, thread);
-    kernels_.silu_mul(gate, up, 32 * columns_);
-    constexpr size_t kStride = Activations::padded(32);
-    int8_t quants[kPackedColumns * kStride];
-    float scales[kPackedColumns * kStride / 32];
-    for (size_t first = 0; first < columns_; first += kPackedColumns) {
-      const size_t count = std::min(kPackedColumns, columns_ - first);
-      for (size_t c = 0; c < count; ++c) {
-        kernels_.quantize(gate + 32 * (first + c), 32, quants + c * kStride,
-                          scales + c * kStride / 32);
-      }
-      kernels_.pack(quants, scales, kStride, 1, count,
-                    hidden.tile(first / kPackedColumns).block(block));
-    }
-  });
-  return hidden;
-}
-
-// Rows of a matrix in one piece of work. A prompt takes whole panels, whose results of all columns
-// stay in the cache; an answer several pieces for each thread, so that a slow thread costs its
-// share only, in whole groups of the rows that kernels take together.
-size_t Forward::rows_per_chunk(size_t rows) const {
-  constexpr size_t kPanelRows = 32;
-  constexpr size_t kChunksPerThread = 8;
-  constexpr size_t kRowGroup = 4;
-  if (path_ == Path::prompt) return kPanelRows;
-  const size_t wanted = rows / (pool_.size() * kChunksPerThread);
-  return std::max(kRowGroup, wanted / kRowGroup * kRowGroup);
-}
-
-Activations Forward::prepare(const float* inputs, size_t width, size_t columns, const float* norm,
-                             std::initializer_list<const Linear*> linears) {
-  Activations x;
-  x.n = width;
-  x.columns = columns;
-  x.values = norm != nullptr ? scratch_.normed.data() : inputs;
-  for (const Linear* linear : linears) {
-    const DType type = linear->weight.type;
-    if (linear->weight.quantized() && precision_ == Precision::fast) {
-      x.quants = scratch_.quants.data();
-      x.scales = scratch_.scales.data();
-    }
-    if (path_ == Path::decode || precision_ == Precision::exact) continue;
-    const PackedForm form = kernels_.packed_form(type);
-    if (form == PackedForm::quants) x.packed = scratch_.packed;
-    if (form == PackedForm::floats) x.packed_floats = scratch_.packed_floats.data();
-    if (form == PackedForm::halves) x.packed_halves = scratch_.packed_halves.data();
-  }
-  if (norm == nullptr && x.quants == nullptr && !x.is_packed()) return x;
-  pool_.run(Activations::tiles(columns),
-            [&](size_t tile, size_t) { prepare_tile(inputs, norm, x, tile); });
-  return x;
-}
-
-void Forward::prepare_tile(const float* inputs, const float* norm, const Activations& x,
-                           size_t tile) {
-  const size_t width = x.n;
-  const size_t padded = Activations::padded(width);
-  const size_t first = tile * kPackedColumns;
-  const size_t count = std::min(kPackedColumns, x.columns - first);
-  int8_t* quants = scratch_.quants.data() + first * padded;
-  float* scales = scratch_.scales.data() + first * padded / 32;
-  for (size_t c = 0; c < count; ++c) {
-    const float* column = inputs + (first + c) * width;
-    if (norm != nullptr) {
-      float* normed = scratch_.normed.data() + (first + c) * width;
-      kernels_.rms_norm(column, norm, model_.config.rms_eps, width, normed);
-      column = normed;
-    }
-    if (x.quants != nullptr) {
-      kernels_.quantize(column, width, quants + c * padded, scales + c * padded / 32);
-    }
-  }
-  const float* values = x.values + first * width;
-  if (x.packed.quants != nullptr)
-    kernels_.pack(quants, scales, padded, padded / 32, count, x.tile(tile));
-  if (x.packed_floats != nullptr) {
-    float* out = scratch_.packed_floats.data() + tile * Activations::float_words(width);
-    kernels_.pack_floats(values, width, count, out);
-  }
-  if (x.packed_halves != nullptr) {
-    float* out = scratch_.packed_halves.data() + tile * Activations::half_words(width);
-    kernels_.pack_halves(values, width, count, out);
+void Forward::mix(const LayerWeights& weights, size_t layer) {
+  const AttentionConfig& config = model_.config.layers[layer].attention;
+  const Norm& norm = weights.attn_norm;
+  const float* residual = residual_.data();
+  const auto add = [&](const Linear& linear, const Activations& x) {
+    add_to_residual(linear, x, weights.attn_post_norm);
+  };
+  if (const auto* attention = std::get_if<AttentionWeights>(&weights.mixer)) {
+    add(attention->output, attention_.run(*attention, config, norm, residual));
+  } else if (const auto* latent = std::get_if<LatentAttentionWeights>(&weights.mixer)) {
+    add(latent->output, latent_attention_.run(*latent, config, norm, residual));
+  } else if (const auto* conv = std::get_if<ShortConvWeights>(&weights.mixer)) {
+    add(conv->out, short_conv_.run(*conv, layer, norm, residual));
+  } else if (const auto* delta = std::get_if<DeltaNetWeights>(&weights.mixer)) {
+    add(delta->output, delta_net_.run(*delta, layer, norm, residual));
   }
 }
 
-void Forward::project_rows(const Linear& linear, const Activations& x, size_t first_row,
-                           size_t n_rows, Output out, size_t thread) {
-  const Matrix& weight = linear.weight;
-  DotArgs args;
-  args.rows = weight.data + first_row * weight.row_bytes;
-  args.row_bytes = weight.row_bytes;
-  args.n_rows = n_rows;
-  const size_t next_row = first_row + n_rows;  // a thread takes pieces in order
-  if (next_row + n_rows <= weight.rows) args.upcoming = weight.data + next_row * weight.row_bytes;
-  args.x = x;
-  args.out = out.values;
-  args.out_stride = out.stride;
-  if (precision_ == Precision::exact && weight.quantized()) {
-    reference::dot(weight.type, args);
-  } else if (path_ == Path::prompt && precision_ == Precision::fast) {
-    kernels_.gemm(weight.type, args, scratch_.gemm.data() + thread * gemm_scratch_);
-  } else {
-    kernels_.dot(weight.type, args);
-  }
-  if (linear.bias == nullptr) return;
-  for (size_t c = 0; c < x.columns; ++c) {
-    kernels_.add(out.values + c * out.stride, linear.bias + first_row, n_rows);
+void Forward::feed_forward(const LayerWeights& weights) {
+  if (const auto* plain = std::get_if<FeedForwardWeights>(&weights.ffn)) {
+    const Activations hidden = feed_forward_.run(*plain, weights.ffn_norm, residual_.data());
+    add_to_residual(plain->down, hidden, weights.ffn_post_norm);
+  } else if (const auto* experts = std::get_if<ExpertsWeights>(&weights.ffn)) {
+    add_to_residual(experts_.run(*experts, weights.ffn_norm, residual_.data()),
+                    weights.ffn_post_norm);
   }
 }
 
-void Forward::project(std::span<const Linear* const> linears, std::span<float* const> outputs,
-                      const Activations& x) {
-  size_t total = 0;
-  for (const Linear* linear : linears) total += linear->weight.rows;
-  const size_t per_chunk = rows_per_chunk(total);
-  size_t chunks = 0;
-  for (const Linear* linear : linears) chunks += chunk_count(linear->weight.rows, per_chunk);
-  pool_.run(chunks, [&](size_t chunk, size_t thread) {
-    size_t i = 0;
-    while (chunk >= chunk_count(linears[i]->weight.rows, per_chunk)) {
-      chunk -= chunk_count(linears[i]->weight.rows, per_chunk);
-      ++i;
+void Forward::add_to_residual(const Linear& linear, const Activations& x, const Norm& norm) {
+  if (!norm.present()) {
+    return linears_.add_product(linear, x, residual_.data(), model_.config.residual_scale);
+  }
+  const Linear* const linears[] = {&linear};
+  float* const outputs[] = {block_.data()};
+  linears_.project(linears, outputs, x);
+  add_to_residual(block_.data(), norm);
+}
+
+void Forward::add_to_residual(const float* values, const Norm& norm) {
+  const size_t n = model_.config.n_embd;
+  linears_.pool().run(linears_.columns(), [&](size_t column, size_t) {
+    const float* add = values + column * n;
+    if (norm.present()) {
+      float* normed = block_.data() + column * n;
+      linears_.apply_norm(norm, add, n, normed);
+      add = normed;
     }
-    const size_t first = chunk * per_chunk;
-    const size_t rows = linears[i]->weight.rows;
-    project_rows(*linears[i], x, first, std::min(per_chunk, rows - first),
-                 {outputs[i] + first, rows}, thread);
-  });
-}
-
-void Forward::project_onto_residual(const Linear& linear, const Activations& x) {
-  const size_t rows = linear.weight.rows;
-  const size_t per_chunk = rows_per_chunk(rows);
-  pool_.run(chunk_count(rows, per_chunk), [&](size_t chunk, size_t thread) {
-    const size_t first = chunk * per_chunk;
-    const size_t count = std::min(per_chunk, rows - first);
-    const bool panel = per_chunk <= 32;
-    const Output out =
-        panel ? Output{panel_of(thread), 32} : Output{scratch_.projected.data() + first, rows};
-    project_rows(linear, x, first, count, out, thread);
-    kernels_.add_columns(scratch_.residual.data() + first, rows, out.values, out.stride, count,
-                         x.columns);
+    linears_.kernels().add_columns(residual_.data() + column * n, n, add, n, n, 1,
+                                   model_.config.residual_scale);
   });
 }
 
 void Forward::logits(size_t first, size_t count, float* out) {
-  path_ = Path::decode;  // whatever the path was, so that a token's logits have one order of sums
-  const size_t width = model_.config.n_embd;
+  const ModelConfig& config = model_.config;
+  // Whatever the path was, so that a token's logits have one order of sums.
+  linears_.begin(Path::decode, count);
   const Linear& head = model_.weights.output;
-  const Activations x = prepare(scratch_.residual.data() + first * width, width, count,
-                                model_.weights.output_norm, {&head});
+  const Activations x = linears_.prepare(residual_.data() + first * config.n_embd, config.n_embd,
+                                         count, model_.weights.output_norm, {&head});
   const Linear* const linears[] = {&head};
   float* const outputs[] = {out};
-  project(linears, outputs, x);
+  linears_.project(linears, outputs, x);
+  const size_t n = count * config.n_vocab;
+  for (size_t i = 0; config.logit_scale != 1 && i < n; ++i) out[i] *= config.logit_scale;
+  if (config.logit_softcap > 0) linears_.kernels().soft_cap(out, config.logit_softcap, n);
 }
 
 }  // namespace hearth::model

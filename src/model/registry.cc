@@ -1,15 +1,53 @@
 #include "model/registry.h"
 
+#include "model/family.h"
+
 namespace hearth::model {
+
+// Each in the file of its name.
+Result<void> bind_deepseek2(Family& family);
+Result<void> bind_gemma2(Family& family);
+Result<void> bind_gemma3(Family& family);
+Result<void> bind_glm4(Family& family);
+Result<void> bind_gpt_oss(Family& family);
+Result<void> bind_granite(Family& family);
+Result<void> bind_lfm2(Family& family);
+Result<void> bind_llama(Family& family);
+Result<void> bind_mistral3(Family& family);
+Result<void> bind_olmo2(Family& family);
+Result<void> bind_phi3(Family& family);
+Result<void> bind_qwen2(Family& family);
+Result<void> bind_qwen3(Family& family);
+Result<void> bind_qwen35(Family& family);
+Result<void> bind_qwen3moe(Family& family);
+Result<void> bind_smollm3(Family& family);
+Result<void> bind_starcoder2(Family& family);
+
 namespace {
 
 struct Architecture {
   std::string_view name;  // general.architecture
-  Result<Model> (*bind)(const gguf::File& file);
+  Result<void> (*bind)(Family& family);
 };
 
 constexpr Architecture kArchitectures[] = {
+    {"deepseek2", bind_deepseek2},
+    {"gemma2", bind_gemma2},
+    {"gemma3", bind_gemma3},
+    {"glm4", bind_glm4},
+    {"gpt-oss", bind_gpt_oss},
+    {"granite", bind_granite},
+    {"lfm2", bind_lfm2},
     {"llama", bind_llama},
+    {"mistral3", bind_mistral3},
+    {"olmo2", bind_olmo2},
+    {"phi3", bind_phi3},
+    {"qwen2", bind_qwen2},
+    {"qwen3", bind_qwen3},
+    {"qwen35", bind_qwen35},
+    {"qwen3moe", bind_qwen3moe},
+    {"smollm3", bind_smollm3},
+    {"starcoder2", bind_starcoder2},
 };
 
 }  // namespace
@@ -23,7 +61,11 @@ std::vector<std::string_view> known_architectures() {
 Result<Model> bind(const gguf::File& file) {
   HEARTH_TRY(const std::string_view name, file.metadata.text("general.architecture"));
   for (const Architecture& architecture : kArchitectures) {
-    if (architecture.name == name) return architecture.bind(file);
+    if (architecture.name != name) continue;
+    Family family(file);
+    HEARTH_CHECK(family.open());
+    HEARTH_CHECK(architecture.bind(family));
+    return family.finish();
   }
   std::string known;
   for (const std::string_view each : known_architectures())

@@ -3,11 +3,9 @@
 
 #include <cstddef>
 #include <memory>
-#include <string_view>
+#include <variant>
 #include <vector>
 
-#include "base/result.h"
-#include "gguf/reader.h"
 #include "model/config.h"
 #include "tensor/dtype.h"
 
@@ -25,62 +23,180 @@ struct Matrix {
   [[nodiscard]] bool quantized() const {
     return type != DType::F32 && type != DType::F16 && type != DType::BF16;
   }
+  [[nodiscard]] size_t bytes() const { return rows * row_bytes; }
+  // Some of its rows, which stay where they are.
+  [[nodiscard]] Matrix slice(size_t first, size_t count) const {
+    return {type, data + first * row_bytes, columns, count, row_bytes};
+  }
 };
 
 // A projection: out = W x + bias.
 struct Linear {
   Matrix weight;
   const float* bias = nullptr;  // [weight.rows] or null
+
+  [[nodiscard]] bool present() const { return weight.data != nullptr; }
+  [[nodiscard]] Linear slice(size_t first, size_t count) const {
+    return {weight.slice(first, count), bias != nullptr ? bias + first : nullptr};
+  }
+};
+
+// The same projection of many experts, or heads: their matrices lie `stride` bytes apart.
+struct LinearSet {
+  Linear first;
+  size_t count = 0;
+  size_t stride = 0;
+  size_t bias_stride = 0;  // floats
+
+  [[nodiscard]] Linear at(size_t index) const {
+    Linear linear = first;
+    linear.weight.data += index * stride;
+    if (linear.bias != nullptr) linear.bias += index * bias_stride;
+    return linear;
+  }
+};
+
+// Of the kind that the configuration says; absent without a weight.
+struct Norm {
+  const float* weight = nullptr;
+  const float* bias = nullptr;  // or null
+
+  [[nodiscard]] bool present() const { return weight != nullptr; }
+};
+
+struct AttentionWeights {
+  Linear q;       // n_embd -> q_width; with a gate, twice that: [n_heads][query, gate][key_dim]
+  Linear k;       // n_embd -> k_width
+  Linear v;       // n_embd -> v_width
+  Linear output;  // mixed_width -> n_embd
+  const float* q_norm = nullptr;  // RMS norm of each head [key_dim], or of all [q_width]; or null
+  const float* k_norm = nullptr;
+  bool norms_whole = false;       // q_norm and k_norm span all heads
+  const float* v_norm = nullptr;  // [value_dim]
+  const float* sinks = nullptr;   // [n_heads] or null
+  bool gated = false;             // what attention gives is multiplied with sigmoid(gate)
+};
+
+// Multi-head latent attention (DeepSeek-AI 2024, arXiv 2405.04434) with the up-projections absorbed
+// into queries and results: keys and values are one latent vector for all heads.
+struct LatentAttentionWeights {
+  Linear q_a;  // n_embd -> q rank; absent in models without
+  const float* q_a_norm = nullptr;
+  Linear q_b;                        // q rank, or n_embd -> [n_heads][nope_dim + rope dims]
+  Linear kv_a;                       // n_embd -> rank + rope dims
+  const float* kv_a_norm = nullptr;  // [rank]
+  LinearSet k_b;                     // of each head: nope_dim -> rank
+  LinearSet v_b;                     // of each head: rank -> value dim
+  Linear output;
+};
+
+// Gated short convolution (Liquid AI, LFM2): y = out(c * conv(b * x)).
+struct ShortConvWeights {
+  Linear in;                      // n_embd -> 3 n_embd: b, c, x
+  const float* kernel = nullptr;  // [n_embd][taps], the last tap meets the token itself
+  size_t taps = 0;
+  Linear out;
+};
+
+// Gated delta net (Yang et al. 2024, arXiv 2412.06464) as Qwen 3.5 has it.
+struct DeltaNetWeights {
+  Linear qkv;                     // n_embd -> [query, key: key_heads * dim; value: heads * dim]
+  Linear gate;                    // n_embd -> heads * dim
+  Linear alpha;                   // n_embd -> heads
+  Linear beta;                    // n_embd -> heads
+  const float* kernel = nullptr;  // [qkv width][taps]
+  size_t taps = 0;
+  const float* decay = nullptr;    // [heads], negative
+  const float* dt_bias = nullptr;  // [heads]
+  const float* norm = nullptr;     // [dim]
+  Linear output;                   // heads * dim -> n_embd
+  size_t key_heads = 0;
+  size_t heads = 0;  // of values; a multiple of key_heads
+  size_t dim = 0;    // of a head
+};
+
+// down(activation(gate x) * (up x)), or down(activation(up x)) without a gate.
+struct FeedForwardWeights {
+  Linear gate;
+  Linear up;
+  Linear down;
+};
+
+// Mixture of experts, and the expert that every token takes if there is one.
+struct ExpertsWeights {
+  Linear router;                          // n_embd -> n_experts
+  const float* selection_bias = nullptr;  // [n_experts]: added for the choice only; or null
+  LinearSet gate;
+  LinearSet up;
+  LinearSet down;
+  FeedForwardWeights shared;
 };
 
 struct LayerWeights {
-  const float* attn_norm = nullptr;  // [n_embd]
-  Linear q;                          // n_embd -> q_width
-  Linear k;                          // n_embd -> kv_width
-  Linear v;                          // n_embd -> kv_width
-  Linear attn_output;                // q_width -> n_embd
-  const float* ffn_norm = nullptr;   // [n_embd]
-  Linear gate;                       // n_embd -> n_ff
-  Linear up;                         // n_embd -> n_ff
-  Linear down;                       // n_ff -> n_embd
+  Norm attn_norm;
+  std::variant<AttentionWeights, LatentAttentionWeights, ShortConvWeights, DeltaNetWeights> mixer;
+  Norm attn_post_norm;  // of what the mixer adds
+  Norm ffn_norm;
+  std::variant<FeedForwardWeights, ExpertsWeights> ffn;
+  Norm ffn_post_norm;
 };
 
 struct Weights {
   Matrix token_embedding;  // one row of n_embd for each token
   std::vector<LayerWeights> layers;
-  const float* output_norm = nullptr;  // [n_embd]
-  Linear output;                       // n_embd -> n_vocab; the embedding itself when tied
+  Norm output_norm;
+  Linear output;  // n_embd -> n_vocab; the embedding itself when tied
   bool tied_output = false;
 
   // Small vectors that the file does not hold as F32 are converted here once.
   std::vector<std::unique_ptr<float[]>> converted;
 };
 
-// Finds tensors of a file and checks their shape and type; the first error names the tensor.
-class WeightBinder {
- public:
-  WeightBinder(const gguf::File& file, Weights& weights) : file_(file), weights_(weights) {}
-
-  [[nodiscard]] bool has(std::string_view name) const { return file_.find(name) != nullptr; }
-
-  // A matrix of rows x columns that must be there.
-  [[nodiscard]] Result<Matrix> matrix(std::string_view name, size_t columns, size_t rows) const;
-
-  // A vector of `size` that must be there, as floats.
-  [[nodiscard]] Result<const float*> vector(std::string_view name, size_t size);
-
-  // As vector(), but null when the file has no such tensor.
-  [[nodiscard]] Result<const float*> optional_vector(std::string_view name, size_t size);
-
-  // prefix + ".weight", and prefix + ".bias" if there.
-  [[nodiscard]] Result<Linear> linear(std::string_view prefix, size_t columns, size_t rows);
-
- private:
-  [[nodiscard]] Result<const gguf::TensorInfo*> find(std::string_view name, size_t columns,
-                                                     size_t rows) const;
-
-  const gguf::File& file_;
-  Weights& weights_;
+struct Model {
+  ModelConfig config;
+  Weights weights;
 };
+
+// Every matrix of a layer that tokens are multiplied with, once: visit(matrix, experts) where
+// `experts` says how many matrices of its kind the layer has, of which a token meets
+// RouterConfig::n_used; 0 for one that every token meets.
+template <class Visit>
+void for_each_matrix(const LayerWeights& layer, Visit visit) {
+  const auto one = [&](const Linear& linear) {
+    if (linear.present()) visit(linear.weight, size_t{0});
+  };
+  const auto set = [&](const LinearSet& all, size_t experts) {
+    for (size_t i = 0; i < all.count; ++i) visit(all.at(i).weight, experts);
+  };
+  struct Visitor {
+    decltype(one)& each;
+    decltype(set)& every;
+    void operator()(const AttentionWeights& w) const {
+      for (const Linear* linear : {&w.q, &w.k, &w.v, &w.output}) each(*linear);
+    }
+    void operator()(const LatentAttentionWeights& w) const {
+      for (const Linear* linear : {&w.q_a, &w.q_b, &w.kv_a, &w.output}) each(*linear);
+      every(w.k_b, 0);
+      every(w.v_b, 0);
+    }
+    void operator()(const ShortConvWeights& w) const {
+      for (const Linear* linear : {&w.in, &w.out}) each(*linear);
+    }
+    void operator()(const DeltaNetWeights& w) const {
+      for (const Linear* linear : {&w.qkv, &w.gate, &w.alpha, &w.beta, &w.output}) each(*linear);
+    }
+    void operator()(const FeedForwardWeights& w) const {
+      for (const Linear* linear : {&w.gate, &w.up, &w.down}) each(*linear);
+    }
+    void operator()(const ExpertsWeights& w) const {
+      each(w.router);
+      (*this)(w.shared);
+      for (const LinearSet* linears : {&w.gate, &w.up, &w.down}) every(*linears, linears->count);
+    }
+  };
+  const Visitor visitor{one, set};
+  std::visit(visitor, layer.mixer);
+  std::visit(visitor, layer.ffn);
+}
 
 }  // namespace hearth::model

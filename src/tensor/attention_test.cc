@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <vector>
 
 #include "base/buffer.h"
@@ -32,9 +33,10 @@ struct Problem {
   std::vector<float> keys, values, query;
   Buffer<std::byte> memory;
   KvHead kv;
+  std::function<void(AttentionArgs&)> change;  // of what is asked
 
   Problem(DType type, size_t head_dim, size_t n_heads, size_t n_columns, size_t n_positions)
-      : format{type, head_dim, n_positions + 5},
+      : format{type, head_dim, head_dim, n_positions + 5},
         heads(n_heads),
         columns(n_columns),
         positions(n_positions),
@@ -46,8 +48,8 @@ struct Problem {
     std::memset(memory.data(), 0xff, memory.size());
   }
 
-  const float* key(size_t position) const { return keys.data() + position * format.head_dim; }
-  const float* value(size_t position) const { return values.data() + position * format.head_dim; }
+  const float* key(size_t position) const { return keys.data() + position * format.key_dim; }
+  const float* value(size_t position) const { return values.data() + position * format.value_dim; }
 
   void store(const Kernels& kernels, size_t first = 0) {
     for (size_t p = first; p < positions; ++p) kernels.store_kv(format, kv, p, key(p), value(p));
@@ -58,12 +60,13 @@ struct Problem {
     args.format = format;
     args.kv = kv;
     args.query = query.data();
-    args.query_stride = heads * format.head_dim;
+    args.query_stride = heads * format.key_dim;
     args.columns = columns;
     args.heads = heads;
     args.first_position = positions - columns;
     args.end_chunk = (positions - 1) / kChunkPositions + 1;
-    args.scale = 1.0f / std::sqrt(static_cast<float>(format.head_dim));
+    args.scale = 1.0f / std::sqrt(static_cast<float>(format.key_dim));
+    if (change) change(args);
     return args;
   }
 
@@ -74,18 +77,18 @@ struct Problem {
 
   std::vector<float> finish(const Kernels& kernels, AttentionArgs args,
                             std::vector<float>* totals = nullptr) const {
-    const size_t floats = state_floats(format.head_dim);
+    const size_t floats = state_floats(format.value_dim);
     const size_t rows = args.columns * args.heads;
     Buffer<float> states(rows * floats);
-    Buffer<std::byte> scratch(attention_scratch_bytes(format.head_dim));
+    Buffer<std::byte> scratch(attention_scratch_bytes(format.key_dim, format.value_dim));
     args.states = states.data();
     args.scratch = scratch.data();
     kernels.attend(args);
-    std::vector<float> out(rows * format.head_dim);
+    std::vector<float> out(rows * format.value_dim);
     for (size_t row = 0; row < rows; ++row) {
       float* state = states.data() + row * floats;
       if (totals != nullptr) totals->push_back(state[kStateTotal]);
-      kernels.finish_attention(state, 0, 1, format.head_dim, out.data() + row * format.head_dim);
+      kernels.finish_attention(state, 0, 1, format.value_dim, out.data() + row * format.value_dim);
     }
     return out;
   }
@@ -96,17 +99,18 @@ struct Problem {
   // that. Sums of n weights and the powers of 2 take n + 16 roundings. Q8_0 rounds each weight to
   // 1/32767 of what the largest value scale makes of the largest weight, which is 1.
   double bound(size_t row, float total) const {
-    const float* q = query.data() + row * format.head_dim;
+    const float* q = query.data() + row * format.key_dim;
     double products = 0, largest_value = 0;
     for (size_t p = 0; p < positions; ++p) {
       double sum = 0;
-      for (size_t i = 0; i < format.head_dim; ++i) {
+      for (size_t i = 0; i < format.key_dim; ++i) {
         sum += std::fabs(static_cast<double>(q[i]) * static_cast<double>(key(p)[i]));
-        largest_value = std::max(largest_value, std::fabs(static_cast<double>(value(p)[i])));
       }
+      for (size_t i = 0; i < format.value_dim; ++i)
+        largest_value = std::max(largest_value, std::fabs(static_cast<double>(value(p)[i])));
       products = std::max(products, sum);
     }
-    const auto d = static_cast<double>(format.head_dim), n = static_cast<double>(positions);
+    const auto d = static_cast<double>(format.key_dim), n = static_cast<double>(positions);
     const double score = (d + 8) * kUnit * products * 1.02 / std::sqrt(d);
     const double rounding = format.quantized() ? 0.51 / 32767 * n / static_cast<double>(total) : 0;
     return largest_value * (2 * std::expm1(2 * score) + 2 * (n + 16) * kUnit + rounding);
@@ -123,10 +127,10 @@ class AttentionTest : public testing::TestWithParam<IsaLevel> {
     const std::vector<float> want = problem.attend(reference, &totals);
     const std::vector<float> got = problem.attend(kernels());
     for (size_t i = 0; i < got.size(); ++i) {
-      const size_t row = i / problem.format.head_dim;
+      const size_t row = i / problem.format.value_dim;
       const double gap = std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i]));
       ASSERT_LE(gap, problem.bound(row, totals[row]))
-          << name_of(problem.format.type) << ", " << problem.format.head_dim << " dims, "
+          << name_of(problem.format.type) << ", " << problem.format.key_dim << " dims, "
           << problem.positions << " positions, row " << row << " of " << problem.columns << " x "
           << problem.heads;
     }
@@ -183,7 +187,7 @@ TEST_P(AttentionTest, NeitherNeighboursNorSplitsChangeABit) {
     Problem problem(type, 40, 3, 16, 1030);  // the columns stand on both sides of a chunk's end
     problem.store(kernels());
     const std::vector<float> want = problem.attend(kernels());
-    const size_t row_floats = problem.heads * problem.format.head_dim;
+    const size_t row_floats = problem.heads * problem.format.key_dim;
     for (size_t column = 0; column < problem.columns; ++column) {
       AttentionArgs alone = problem.args();
       alone.query += column * alone.query_stride;
@@ -195,9 +199,10 @@ TEST_P(AttentionTest, NeitherNeighboursNorSplitsChangeABit) {
           << name_of(type) << ", column " << column;
     }
     AttentionArgs args = problem.args();
-    const size_t floats = state_floats(problem.format.head_dim), rows = 48, chunks = 3;
+    const size_t floats = state_floats(problem.format.key_dim), rows = 48, chunks = 3;
     Buffer<float> states(chunks * rows * floats);
-    Buffer<std::byte> scratch(attention_scratch_bytes(problem.format.head_dim));
+    Buffer<std::byte> scratch(
+        attention_scratch_bytes(problem.format.key_dim, problem.format.value_dim));
     args.scratch = scratch.data();
     for (size_t k = 0; k < chunks; ++k) {
       args.first_chunk = k;
@@ -205,7 +210,7 @@ TEST_P(AttentionTest, NeitherNeighboursNorSplitsChangeABit) {
       args.states = states.data() + k * rows * floats;
       kernels().attend(args);
     }
-    std::vector<float> got(problem.format.head_dim);
+    std::vector<float> got(problem.format.key_dim);
     for (size_t row = 0; row < rows; ++row) {
       const size_t sees = args.first_position + row / problem.heads + 1;
       kernels().finish_attention(states.data() + row * floats, rows * floats,
@@ -260,6 +265,42 @@ TEST_P(AttentionTest, ZerosAndScoresBeyondTheFloats) {
     for (const float value : huge.attend(kernels())) {
       EXPECT_TRUE(std::isnan(value) || std::fabs(value) <= 2.001f) << value;
     }
+  }
+}
+
+// Windows, caps and sinks, keys that are wider than values, and a ring that has turned.
+TEST_P(AttentionTest, VariantsStayNearTheReference) {
+  for (const DType type : kTypes) {
+    for (const size_t positions : {5u, 40u, 520u, 1500u}) {
+      for (const size_t window : {size_t{1}, size_t{17}, size_t{600}, SIZE_MAX}) {
+        Problem problem(type, 48, 3, std::min<size_t>(positions, 4), positions);
+        problem.format.value_dim = 32;
+        if (positions > 1024 && window < 500) problem.format.capacity = 512;
+        problem.kv = problem.format.head_at(problem.memory.data());
+        const std::vector<float> sinks = random_values(3, 4, 9);
+        problem.change = [&](AttentionArgs& args) {
+          args.window = window;
+          args.softcap = positions % 3 == 0 ? 0.0f : 7.0f;
+          args.sinks = positions % 2 == 0 ? sinks.data() : nullptr;
+          args.first_chunk = args.first_position + 1 > window
+                                 ? (args.first_position + 1 - window) / kChunkPositions
+                                 : 0;
+        };
+        problem.store(kernels());
+        expect_near_reference(problem);
+      }
+    }
+  }
+}
+
+TEST_P(AttentionTest, RopeOfHalves) {
+  for (const size_t dims : {0u, 2u, 6u, 16u, 30u, 64u, 128u}) {
+    const std::vector<float> cos_sin = random_values(dims, 2, 3);
+    std::vector<float> got = random_values(dims + 3, 4, dims), want = got;
+    kernels().rope_halves(got.data(), cos_sin.data(), dims);
+    reference::rope_halves(want.data(), cos_sin.data(), dims);
+    for (size_t i = 0; i < got.size(); ++i)
+      ASSERT_NEAR(static_cast<double>(got[i]), static_cast<double>(want[i]), 6 * kUnit);
   }
 }
 

@@ -15,10 +15,14 @@ Kernels make_reference_kernels() {
   kernels.pack = reference::pack;
   kernels.quantize = reference::quantize;
   kernels.rms_norm = reference::rms_norm;
-  kernels.silu_mul = reference::silu_mul;
+  kernels.layer_norm = reference::layer_norm;
+  kernels.activate = reference::activate;
+  kernels.soft_cap = reference::soft_cap;
+  kernels.delta_step = reference::delta_step;
   kernels.add = reference::add;
   kernels.add_columns = reference::add_columns;
   kernels.rope = reference::rope;
+  kernels.rope_halves = reference::rope_halves;
   kernels.store_kv = reference::store_kv;
   kernels.attend = reference::attend;
   kernels.finish_attention = reference::finish_attention;

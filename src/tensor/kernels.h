@@ -65,6 +65,22 @@ struct Activations {
   [[nodiscard]] static size_t tiles(size_t columns) {
     return (columns + kPackedColumns - 1) / kPackedColumns;
   }
+  // Some of the columns; of packed ones the first must begin a tile.
+  [[nodiscard]] Activations part(size_t first, size_t count) const {
+    Activations some = *this;
+    some.columns = count;
+    if (values != nullptr) some.values = values + first * n;
+    if (quants != nullptr) {
+      some.quants = quants + first * padded(n);
+      some.scales = scales + first * padded(n) / 32;
+    }
+    const size_t tiles_before = first / kPackedColumns;
+    if (packed.quants != nullptr) some.packed = tile(tiles_before);
+    if (packed_floats != nullptr)
+      some.packed_floats = packed_floats + tiles_before * float_words(n);
+    if (packed_halves != nullptr) some.packed_halves = packed_halves + tiles_before * half_words(n);
+    return some;
+  }
   // 32-bit words of a tile.
   [[nodiscard]] static size_t float_words(size_t n) { return n * kPackedColumns; }
   [[nodiscard]] static size_t half_words(size_t n) { return (n + 1) / 2 * kPackedColumns; }
@@ -82,6 +98,28 @@ struct DotArgs {
   Activations x;
   float* out = nullptr;
   size_t out_stride = 0;
+};
+
+// A token at one head of a gated delta net (Yang et al. 2024, arXiv 2412.06464). With query and key
+// at length 1, the query divided by the root of dim:
+//   memory *= keep;  memory += (value - memory key) learn key^T;  out = memory query
+struct DeltaStep {
+  size_t dim = 0;
+  const float* query = nullptr;  // [dim]
+  const float* key = nullptr;    // [dim]
+  const float* value = nullptr;  // [dim]
+  float keep = 1;
+  float learn = 0;
+  float eps = 0;            // added to squared lengths
+  float* memory = nullptr;  // [dim of values][dim of keys]
+  float* out = nullptr;     // [dim]
+};
+
+enum class Activation {
+  silu,         // x * sigmoid(x)
+  gelu,         // x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+  sigmoid,      // 1 / (1 + e^-x)
+  clipped_silu  // min(x, 7) * sigmoid(1.702 min(x, 7)) * (1 + clamp(up, -7, 7)), as gpt-oss has it
 };
 
 enum class IsaLevel { reference, avx2, avxvnni, avx512 };
@@ -108,24 +146,32 @@ struct Kernels {
   void (*quantize)(const float* values, size_t n, int8_t* quants, float* scales) = nullptr;
   // out = x / sqrt(mean(x^2) + eps) * weight, all of length n.
   void (*rms_norm)(const float* x, const float* weight, float eps, size_t n, float* out) = nullptr;
-  // gate = silu(gate) * up.
-  void (*silu_mul)(float* gate, const float* up, size_t n) = nullptr;
+  // out = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias; bias may be null.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps, size_t n,
+                     float* out) = nullptr;
+  // x = activation(x) * up; where `up` is null, activation(x).
+  void (*activate)(Activation activation, float* x, const float* up, size_t n) = nullptr;
+  // x = cap * tanh(x / cap).
+  void (*soft_cap)(float* x, float cap, size_t n) = nullptr;
   // x += y.
   void (*add)(float* x, const float* y, size_t n) = nullptr;
-  // The same for columns of n values that begin at multiples of their strides.
+  // x += scale * y, for columns of n values that begin at multiples of their strides.
   void (*add_columns)(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
-                      size_t columns) = nullptr;
-  // Turns the pairs (2i, 2i + 1) of a head by the angles whose cosines and sines are given:
-  // cos_sin[dims]. `dims` is even.
+                      size_t columns, float scale) = nullptr;
+  // Turns the pairs (2i, 2i + 1) of a head by the angles whose cosines and sines are given, one
+  // after the other: cos_sin[dims]. `dims` is even.
   void (*rope)(float* head, const float* cos_sin, size_t dims) = nullptr;
-  // Puts the key and the value [head_dim] of a position into the cache.
+  // The same for the pairs (i, dims / 2 + i), all cosines before all sines.
+  void (*rope_halves)(float* head, const float* cos_sin, size_t dims) = nullptr;
+  void (*delta_step)(const DeltaStep& step) = nullptr;
+  // Puts the key and the value of a position into the cache.
   void (*store_kv)(const KvFormat& format, const KvHead& kv, size_t position, const float* key,
                    const float* value) = nullptr;
   // What the rows gather from the chunks; those of which a row sees nothing leave its state empty.
   void (*attend)(const AttentionArgs& args) = nullptr;
-  // out[head_dim] = what `count` states of one row, of consecutive ranges of chunks, say together.
+  // out[value_dim] = what `count` states of one row, of consecutive ranges of chunks, say together.
   // The states lie `stride` floats apart and are used up.
-  void (*finish_attention)(float* states, size_t stride, size_t count, size_t head_dim,
+  void (*finish_attention)(float* states, size_t stride, size_t count, size_t value_dim,
                            float* out) = nullptr;
 };
 

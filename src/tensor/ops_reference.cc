@@ -99,8 +99,46 @@ void rms_norm(const float* x, const float* weight, float eps, size_t n, float* o
   for (size_t i = 0; i < n; ++i) out[i] = x[i] * scale * weight[i];
 }
 
-void silu_mul(float* gate, const float* up, size_t n) {
-  for (size_t i = 0; i < n; ++i) gate[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, size_t n,
+                float* out) {
+  double mean = 0, variance = 0;
+  for (size_t i = 0; i < n; ++i) mean += static_cast<double>(x[i]) / static_cast<double>(n);
+  for (size_t i = 0; i < n; ++i) {
+    const double off = static_cast<double>(x[i]) - mean;
+    variance += off * off / static_cast<double>(n);
+  }
+  const double scale = 1.0 / std::sqrt(variance + static_cast<double>(eps));
+  for (size_t i = 0; i < n; ++i) {
+    const auto normed = static_cast<float>((static_cast<double>(x[i]) - mean) * scale);
+    out[i] = normed * weight[i] + (bias != nullptr ? bias[i] : 0.0f);
+  }
+}
+
+void activate(Activation activation, float* x, const float* up, size_t n) {
+  const auto sigmoid = [](float a) { return 1.0f / (1.0f + std::exp(-a)); };
+  for (size_t i = 0; i < n; ++i) {
+    const float a = x[i];
+    float factor = up != nullptr ? up[i] : 1.0f;
+    switch (activation) {
+      case Activation::silu:
+        x[i] = a * sigmoid(a) * factor;
+        break;
+      case Activation::gelu:  // 1 + tanh(u) is 2 sigmoid(2 u)
+        x[i] = a * sigmoid(1.59576912f * a * (1.0f + 0.044715f * a * a)) * factor;
+        break;
+      case Activation::sigmoid:
+        x[i] = sigmoid(a) * factor;
+        break;
+      case Activation::clipped_silu:
+        factor = 1.0f + std::min(7.0f, std::max(-7.0f, factor));
+        x[i] = std::min(a, 7.0f) * sigmoid(1.702f * std::min(a, 7.0f)) * factor;
+        break;
+    }
+  }
+}
+
+void soft_cap(float* x, float cap, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] = cap * std::tanh(x[i] / cap);
 }
 
 void add(float* x, const float* y, size_t n) {
@@ -108,8 +146,37 @@ void add(float* x, const float* y, size_t n) {
 }
 
 void add_columns(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
-                 size_t columns) {
-  for (size_t c = 0; c < columns; ++c) add(x + c * x_stride, y + c * y_stride, n);
+                 size_t columns, float scale) {
+  for (size_t c = 0; c < columns; ++c) {
+    for (size_t i = 0; i < n; ++i) x[c * x_stride + i] += scale * y[c * y_stride + i];
+  }
+}
+
+void delta_step(const DeltaStep& step) {
+  const auto unit = [&](const float* values, double factor) {
+    double sum = static_cast<double>(step.eps);
+    for (size_t i = 0; i < step.dim; ++i) sum += std::pow(static_cast<double>(values[i]), 2);
+    std::vector<float> scaled(step.dim);
+    for (size_t i = 0; i < step.dim; ++i)
+      scaled[i] = static_cast<float>(static_cast<double>(values[i]) * factor / std::sqrt(sum));
+    return scaled;
+  };
+  const std::vector<float> key = unit(step.key, 1);
+  const std::vector<float> query = unit(step.query, 1 / std::sqrt(static_cast<double>(step.dim)));
+  for (size_t v = 0; v < step.dim; ++v) {
+    float* row = step.memory + v * step.dim;
+    double known = 0, out = 0;
+    for (size_t k = 0; k < step.dim; ++k) {
+      row[k] *= step.keep;
+      known += static_cast<double>(row[k]) * static_cast<double>(key[k]);
+    }
+    const float news = (step.value[v] - static_cast<float>(known)) * step.learn;
+    for (size_t k = 0; k < step.dim; ++k) {
+      row[k] += news * key[k];
+      out += static_cast<double>(row[k]) * static_cast<double>(query[k]);
+    }
+    step.out[v] = static_cast<float>(out);
+  }
 }
 
 }  // namespace hearth::reference

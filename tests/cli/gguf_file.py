@@ -6,6 +6,7 @@ import numpy as np
 F32, Q8_0 = 0, 8
 STRING, ARRAY = 8, 9
 SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+FLOATS = {6: "<f", 12: "<d"}
 ALIGNMENT = 32
 
 
@@ -54,6 +55,8 @@ class GgufFile:
         if kind == ARRAY:
             element, count = self.take("<IQ")
             return [self.value(element) for _ in range(count)]
+        if kind in FLOATS:
+            return self.take(FLOATS[kind])[0]
         self.at += SIZES[kind]
         return int.from_bytes(self.data[self.at - SIZES[kind]:self.at], "little")
 

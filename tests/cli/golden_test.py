@@ -15,7 +15,6 @@ F32_LOGITS = 1e-3        # largest difference for F32 weights
 Q8_0_LOGITS = 0.35       # the same where the engine rounds activations to 8 bits
 PERPLEXITY = 1e-3        # relative, for every format
 WINDOW_NLL = 5e-3        # nats, for one window alone, where differences do not average out
-REFERENCE_ERROR = 1e-9   # normalized mean squared error against llama.cpp
 WINDOW = 512
 FIRST_CHARACTERS = 40_000
 GOLDENS = SHARED / "models/golden"
@@ -231,31 +230,6 @@ class SharedModels(Golden):
         """
         for model, golden in self.each(OUT_OF_DOMAIN[0].removesuffix(".gguf")):
             self.check_perplexity(model, golden, OUT_OF_DOMAIN[1])
-
-
-@hearth.needs_shared("reference/architectures")
-class Architectures(hearth.Case):
-    """Tiny random models with every optional tensor, beside what llama.cpp computes."""
-
-    def check(self, name):
-        folder = SHARED / "reference/architectures"
-        data = (folder / f"{name}.logits").read_bytes()
-        n_tokens, n_vocab = np.frombuffer(data, "<i4", 2)
-        ids = np.frombuffer(data, "<i4", n_tokens, 8)
-        want = np.frombuffer(data, "<f4", offset=8 + 4 * n_tokens).astype(np.float64)
-        for level in hearth.isa_levels():
-            for batch in ("1", "7", "512"):
-                with self.subTest(isa=level, batch=batch):
-                    got = self.logits(folder / f"{name}.gguf", ids, "--isa", level, "-b", batch)
-                    self.assertEqual(got.shape, (n_tokens, n_vocab))
-                    error = np.sum((got.ravel() - want) ** 2) / np.sum(want ** 2)
-                    self.assertLess(error, REFERENCE_ERROR)
-
-    def test_llama_dense(self):
-        self.check("llama-dense")
-
-    def test_llama_linear(self):
-        self.check("llama-linear")
 
 
 if __name__ == "__main__":

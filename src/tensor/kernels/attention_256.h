@@ -67,11 +67,11 @@ struct Attention256 : Avx2 {
     p = fma(p, r, set(1.0f));
     return _mm256_and_ps(times_pow2(p, whole), normal);
   }
-  // The first `count` lanes; `rest` in the others.
-  static V first(V a, size_t count, float rest) {
+  // The first `count` lanes of a, and behind them those of b.
+  static V join(V a, size_t count, V b) {
     const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     const __m256i kept = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes);
-    return _mm256_blendv_ps(set(rest), a, _mm256_castsi256_ps(kept));
+    return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(kept));
   }
   // Rounds to the nearest integers, at most 32767.
   static void store_i16(int16_t* to, V a) {

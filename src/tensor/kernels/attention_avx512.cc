@@ -54,9 +54,9 @@ struct Attention512 : Avx512 {
     p = fma(p, r, set(1.0f));
     return _mm512_scalef_ps(p, x);
   }
-  // The first `count` lanes; `rest` in the others.
-  static V first(V a, size_t count, float rest) {
-    return _mm512_mask_mov_ps(set(rest), static_cast<__mmask16>((1u << count) - 1), a);
+  // The first `count` lanes of a, and behind them those of b.
+  static V join(V a, size_t count, V b) {
+    return _mm512_mask_mov_ps(b, static_cast<__mmask16>((1u << count) - 1), a);
   }
   // Rounds to the nearest integers, at most 32767.
   static void store_i16(int16_t* to, V a) {

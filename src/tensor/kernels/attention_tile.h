@@ -11,7 +11,7 @@
 // S is a vector class (simd_*.h) with, on top of floats,
 //   S::kRows, S::kVectors            the block that fits the registers
 //   S::Int8Keys, S::Int8Values       cells of a Q8_0 cache: load, broadcast, step, start
-//   S::from_int32, S::exp2, S::first, S::store_i16
+//   S::from_int32, S::exp2, S::join, S::store_i16
 #pragma once
 
 #include <cstddef>
@@ -24,6 +24,8 @@
 
 namespace hearth {
 namespace {
+
+constexpr float kLog2E = 1.44269504f;
 
 template <class S, Storage storage>
 struct FloatCells {
@@ -174,12 +176,12 @@ class AttentionTile {
       memory += floats * sizeof(float);
       return taken;
     };
-    queries_ = take(kMaxTileRows * padded());
+    queries_ = take(kMaxTileRows * format_.padded_key());
     query_scales_ = take(kMaxTileRows);
     starts_ = reinterpret_cast<int32_t*>(take(kMaxTileRows));
     sums_ = take(S::kRows * kChunkPositions);
     weights_ = reinterpret_cast<typename Cache::Weight*>(take(S::kRows * kChunkPositions));
-    mixed_ = take(S::kRows * padded());
+    mixed_ = take(S::kRows * format_.padded_value());
     weight_scales_ = take(kChunkPositions);
   }
 
@@ -190,89 +192,92 @@ class AttentionTile {
   }
 
  private:
-  [[nodiscard]] size_t padded() const { return format_.padded_dim(); }
   [[nodiscard]] float* state(size_t row) const {
-    return args_.states + row * state_floats(format_.head_dim);
-  }
-  // How many positions of a chunk a row sees.
-  [[nodiscard]] size_t visible(size_t row, size_t chunk) const {
-    const size_t end = args_.first_position + row / args_.heads + 1;
-    const size_t begin = chunk * kChunkPositions;
-    return end <= begin ? 0 : end - begin < kChunkPositions ? end - begin : kChunkPositions;
+    return args_.states + row * state_floats(format_.value_dim);
   }
 
   void prepare(size_t row) {
     const float* query =
-        args_.query + row / args_.heads * args_.query_stride + row % args_.heads * format_.head_dim;
-    const float to_powers_of_2 = args_.scale * 1.44269504f;
+        args_.query + row / args_.heads * args_.query_stride + row % args_.heads * format_.key_dim;
+    const size_t padded = format_.padded_key();
+    const float to_powers_of_2 = args_.scale * kLog2E;
     if constexpr (Cache::kQuantized) {
-      auto* quants = reinterpret_cast<int8_t*>(queries_) + row * padded();
-      query_scales_[row] = quantize_row<S>(query, format_.head_dim, quants) * to_powers_of_2;
+      auto* quants = reinterpret_cast<int8_t*>(queries_) + row * padded;
+      query_scales_[row] = quantize_row<S>(query, format_.key_dim, quants) * to_powers_of_2;
       int32_t sum = 0;
-      for (size_t i = 0; i < padded(); ++i) sum += quants[i];
+      for (size_t i = 0; i < padded; ++i) sum += quants[i];
       starts_[row] = Cache::Keys::start(sum);
     } else {
-      std::memcpy(queries_ + row * padded(), query, format_.head_dim * sizeof(float));
+      std::memcpy(queries_ + row * padded, query, format_.key_dim * sizeof(float));
       query_scales_[row] = to_powers_of_2;
       starts_[row] = 0;
     }
-    float* empty = state(row);
-    empty[kStateLargest] = -__builtin_inff();
-    empty[kStateTotal] = 0;
-    std::memset(empty + kStateMixed, 0, padded() * sizeof(float));
+    const bool sink = args_.sinks != nullptr;
+    float* start = state(row);
+    start[kStateLargest] = sink ? args_.sinks[row % args_.heads] * kLog2E : -__builtin_inff();
+    start[kStateTotal] = sink ? 1.0f : 0.0f;
+    std::memset(start + kStateMixed, 0, format_.padded_value() * sizeof(float));
   }
 
   void attend(size_t chunk) {
     size_t row = 0;
-    while (row < rows_ && visible(row, chunk) == 0) ++row;
-    scaled_positions_ = 0;
+    while (row < rows_ && args_.visible(row, chunk).empty()) ++row;
+    scaled_ = {};
     while (row < rows_) {
       // Blocks as even as can be: 8 rows are 4 and 4 rather than 6 and 2.
       const size_t left = rows_ - row;
       const size_t blocks = (left + S::kRows - 1) / S::kRows;
-      const size_t count = (left + blocks - 1) / blocks;
+      size_t count = (left + blocks - 1) / blocks;
+      // Behind a window's last row there may be rows that no longer see the chunk.
+      while (count > 0 && args_.visible(row + count - 1, chunk).empty()) --count;
+      if (count == 0) return;
       attend_block(chunk, row, count);
       row += count;
     }
   }
 
   void attend_block(size_t chunk, size_t first, size_t count) {
-    score(chunk, first, count, visible(first + count - 1, chunk));
+    score(chunk, first, count,
+          {args_.visible(first, chunk).begin, args_.visible(first + count - 1, chunk).end});
     float factors[S::kRows];  // of the mixed values
     for (size_t i = 0; i < count; ++i) factors[i] = soften(chunk, first + i, i);
     // Rows that see the same positions are mixed together: what a row does not see, it does not
     // touch.
     for (size_t i = 0; i < count;) {
-      const size_t positions = visible(first + i, chunk);
+      const VisibleRange seen = args_.visible(first + i, chunk);
       size_t end = i + 1;
-      while (end < count && visible(first + end, chunk) == positions) ++end;
-      mix(chunk, i, end - i, positions);
+      while (end < count && args_.visible(first + end, chunk) == seen) ++end;
+      mix(chunk, i, end - i, seen);
       i = end;
     }
     for (size_t i = 0; i < count; ++i) {
-      const float* mixed = mixed_ + i * padded();
-      add_to_state<S>(state(first + i), largest_[i], total_[i], padded(), [&](size_t at) {
+      const size_t padded = format_.padded_value();
+      const float* mixed = mixed_ + i * padded;
+      add_to_state<S>(state(first + i), largest_[i], total_[i], padded, [&](size_t at) {
         return S::mul(Cache::from_sum(mixed + at), S::set(factors[i]));
       });
     }
   }
 
-  // sums_ = query times keys, for the first `positions` of a chunk and some behind them.
-  void score(size_t chunk, size_t first, size_t count, size_t positions) {
+  // Where a chunk begins in the cache.
+  [[nodiscard]] size_t slot_of(size_t chunk) const { return format_.slot(chunk * kChunkPositions); }
+
+  // sums_ = query times keys, for the positions of a chunk in `seen` and some around them.
+  void score(size_t chunk, size_t first, size_t count, VisibleRange seen) {
     constexpr size_t kAtOnce = S::kVectors * S::kLanes;
     constexpr size_t kGroupBytes = Cache::Keys::kVectorBytes * kTilePositions / S::kLanes;
     constexpr size_t kQueryBytes = Cache::kQuantized ? 1 : sizeof(float);
     const size_t tile_bytes = format_.tile_bytes();
-    const std::byte* keys = args_.kv.keys + chunk * kChunkPositions / kTilePositions * tile_bytes;
+    const std::byte* keys = args_.kv.keys + slot_of(chunk) / kTilePositions * tile_bytes;
     Product p;
     p.vector_bytes = S::kLanes == kTilePositions ? tile_bytes : Cache::Keys::kVectorBytes;
     p.step_bytes = kGroupBytes;
-    p.steps = (format_.head_dim + Cache::kKeyGroup - 1) / Cache::kKeyGroup;
-    p.row_bytes = padded() * kQueryBytes;
+    p.steps = (format_.key_dim + Cache::kKeyGroup - 1) / Cache::kKeyGroup;
+    p.row_bytes = format_.padded_key() * kQueryBytes;
     p.factors = reinterpret_cast<const std::byte*>(queries_) + first * p.row_bytes;
     p.start = starts_ + first;
     p.sum_stride = kChunkPositions;
-    for (size_t at = 0; at < positions; at += kAtOnce) {
+    for (size_t at = seen.begin / kAtOnce * kAtOnce; at < seen.end; at += kAtOnce) {
       p.cells = keys + at / kTilePositions * tile_bytes;
       p.sums = sums_ + at;
       multiply_rows<S, typename Cache::Keys, S::kVectors>(p, count);
@@ -282,34 +287,29 @@ class AttentionTile {
   // Softmax of row `first + i` over one chunk: weights_, largest_, total_. Returns what the mixed
   // values are to be multiplied with.
   float soften(size_t chunk, size_t row, size_t i) {
-    const size_t positions = visible(row, chunk);
+    const VisibleRange seen = args_.visible(row, chunk);
     float* scores = sums_ + i * kChunkPositions;
+    const float query_scale = args_.softcap > 0 ? kLog2E : query_scales_[row];
     auto top = S::set(-__builtin_inff());
-    const auto each = [&](auto&& body) {
-      size_t at = 0;
-      for (; at + S::kLanes <= positions; at += S::kLanes) body(at, S::kLanes);
-      if (at < positions) body(at, positions - at);
-    };
-    each([&](size_t at, size_t lanes) {
+    for_vectors_of(seen, [&](size_t at, VisibleRange lanes) {
       auto score = Cache::from_sum(scores + at);
       if constexpr (Cache::kQuantized) {
-        score = S::mul(score, S::load(args_.kv.key_scales + chunk * kChunkPositions + at));
+        score = S::mul(score, S::load(args_.kv.key_scales + slot_of(chunk) + at));
       }
-      if (lanes < S::kLanes) score = S::first(score, lanes, -__builtin_inff());
+      if (args_.softcap > 0) score = capped(score, query_scales_[row]);
+      score = only(score, lanes, -__builtin_inff());
       top = S::max(score, top);
       S::store(scores + at, score);
     });
-    const float query_scale = query_scales_[row];
     const float largest = S::largest(top) * query_scale;
     const auto scale = S::set(query_scale);
     // Where every score is -inf, so is the difference.
     const auto shift = S::set(largest == -__builtin_inff() ? 0.0f : -largest);
-    if constexpr (Cache::kQuantized) scale_weights(chunk, positions);
+    if constexpr (Cache::kQuantized) scale_weights(chunk, seen);
     auto total = S::zero();
     auto* weights = weights_ + i * kChunkPositions;
-    each([&](size_t at, size_t lanes) {
-      auto weight = S::exp2(S::fma(S::load(scores + at), scale, shift));
-      if (lanes < S::kLanes) weight = S::first(weight, lanes, 0.0f);
+    for_vectors_of(seen, [&](size_t at, VisibleRange lanes) {
+      auto weight = only(S::exp2(S::fma(S::load(scores + at), scale, shift)), lanes, 0.0f);
       total = S::add(total, weight);
       if constexpr (Cache::kQuantized) weight = S::mul(weight, S::load(weight_scales_ + at));
       Cache::store_weights(weights + at, weight);
@@ -319,47 +319,70 @@ class AttentionTile {
     return Cache::kQuantized ? mixed_scale_ : 1.0f;
   }
 
+  // Calls body(offset, lanes) for each vector of positions that holds some of `seen`.
+  template <class Body>
+  static void for_vectors_of(VisibleRange seen, Body body) {
+    for (size_t at = seen.begin / S::kLanes * S::kLanes; at < seen.end; at += S::kLanes) {
+      const size_t left = seen.end - at;
+      body(at, VisibleRange{seen.begin > at ? seen.begin - at : 0,
+                            left < S::kLanes ? left : S::kLanes});
+    }
+  }
+  // The lanes of a range; `rest` in the others.
+  static typename S::V only(typename S::V a, VisibleRange lanes, float rest) {
+    if (lanes.end < S::kLanes) a = S::join(a, lanes.end, S::set(rest));
+    return lanes.begin > 0 ? S::join(S::set(rest), lanes.begin, a) : a;
+  }
+  // Sums of products as scores below the cap. `scale` makes powers of 2 of them.
+  [[nodiscard]] typename S::V capped(typename S::V sums, float scale) const {
+    const auto share = S::mul(sums, S::set(scale / (kLog2E * args_.softcap)));
+    return S::mul(tanh<S>(share), S::set(args_.softcap));
+  }
+
   // weight_scales_: the scales of the values of a chunk, the largest of them as kMaxWeight.
-  void scale_weights(size_t chunk, size_t positions) {
-    if (scaled_positions_ == positions) return;
-    scaled_positions_ = positions;
-    const float* value_scales = args_.kv.value_scales + chunk * kChunkPositions;
+  void scale_weights(size_t chunk, VisibleRange seen) {
+    if (scaled_ == seen) return;
+    scaled_ = seen;
+    const float* value_scales = args_.kv.value_scales + slot_of(chunk);
     auto top = S::zero();
     auto poison = S::zero();
-    for_vectors<S>(positions, [&](size_t at, size_t count) {
-      const auto scales = load_count<S>(value_scales + at, count);
+    for_vectors_of(seen, [&](size_t at, VisibleRange lanes) {
+      const auto scales = only(S::load(value_scales + at), lanes, 0.0f);
       top = S::max(scales, top);
       poison = S::fma(scales, S::zero(), poison);
     });
     const float largest = S::largest(top);
     const float inverse = largest > 0 ? Cache::kMaxWeight / largest : 0.0f;
     const auto factor = S::set(inverse <= __FLT_MAX__ ? inverse : 0.0f);
-    // Zeros behind the last: what stands there in the cache may be no number.
-    for_vectors<S>(positions, [&](size_t at, size_t count) {
-      const auto scales = load_count<S>(value_scales + at, count);
+    // Zeros around them: what stands there in the cache may be no number.
+    for_vectors_of(seen, [&](size_t at, VisibleRange lanes) {
+      const auto scales = only(S::load(value_scales + at), lanes, 0.0f);
       S::store(weight_scales_ + at, S::mul(scales, factor));
     });
     mixed_scale_ = largest / Cache::kMaxWeight + S::sum(poison);
   }
 
   // mixed_ = weights times values, for rows first to first + count of the block.
-  void mix(size_t chunk, size_t first, size_t count, size_t positions) {
+  void mix(size_t chunk, size_t first, size_t count, VisibleRange seen) {
     using Values = typename Cache::Values;
+    constexpr size_t kGroup = Cache::kValueGroup;
+    const size_t begin = seen.begin / kGroup * kGroup;
+    const size_t padded = format_.padded_value();
     static constexpr int32_t kZeros[S::kRows] = {};
     Product p;
     p.vector_bytes = Values::kVectorBytes;
-    p.step_bytes = padded() * format_.element_bytes() * Cache::kValueGroup;
-    p.steps = (positions + Cache::kValueGroup - 1) / Cache::kValueGroup;
+    p.step_bytes = padded * format_.element_bytes() * kGroup;
+    p.steps = (seen.end - begin + kGroup - 1) / kGroup;
     p.row_bytes = kChunkPositions * sizeof(typename Cache::Weight);
-    p.factors = reinterpret_cast<const std::byte*>(weights_) + first * p.row_bytes;
+    p.factors = reinterpret_cast<const std::byte*>(weights_) + first * p.row_bytes +
+                begin * sizeof(typename Cache::Weight);
     p.start = kZeros;
-    p.sum_stride = padded();
-    const std::byte* values =
-        args_.kv.values + chunk * kChunkPositions / Cache::kValueGroup * p.step_bytes;
-    const size_t vectors = padded() / S::kLanes;
+    p.sum_stride = padded;
+    const std::byte* values = args_.kv.values + (slot_of(chunk) + begin) / kGroup * p.step_bytes;
+    const size_t vectors = padded / S::kLanes;
     for (size_t v = 0; v < vectors;) {
       p.cells = values + v * Values::kVectorBytes;
-      p.sums = mixed_ + first * padded() + v * S::kLanes;
+      p.sums = mixed_ + first * padded + v * S::kLanes;
       if (v + S::kVectors <= vectors) {
         multiply_rows<S, Values, S::kVectors>(p, count);
         v += S::kVectors;
@@ -380,7 +403,7 @@ class AttentionTile {
   typename Cache::Weight* weights_;  // [kRows][kChunkPositions]
   float* mixed_;                     // [kRows][padded]: sums (floats or int32) of weighted values
   float* weight_scales_;             // [kChunkPositions]
-  size_t scaled_positions_ = 0;      // of which weight_scales_ speaks
+  VisibleRange scaled_;              // of which weight_scales_ speaks
   float mixed_scale_ = 1.0f;
   float largest_[S::kRows];
   float total_[S::kRows];
@@ -399,15 +422,15 @@ void attend(const AttentionArgs& args) {
 }
 
 template <class S>
-void finish_attention(float* states, size_t stride, size_t count, size_t head_dim, float* out) {
-  const size_t padded = state_floats(head_dim) - kStateMixed;
+void finish_attention(float* states, size_t stride, size_t count, size_t value_dim, float* out) {
+  const size_t padded = KvFormat::padded(value_dim);
   for (size_t k = 1; k < count; ++k) {
     const float* part = states + k * stride;
     add_to_state<S>(states, part[kStateLargest], part[kStateTotal], padded,
                     [&](size_t i) { return S::load(part + kStateMixed + i); });
   }
   const auto inverse = S::set(1.0f / states[kStateTotal]);
-  for_vectors<S>(head_dim, [&](size_t i, size_t lanes) {
+  for_vectors<S>(value_dim, [&](size_t i, size_t lanes) {
     store_count<S>(out + i, S::mul(S::load(states + kStateMixed + i), inverse), lanes);
   });
 }

@@ -143,20 +143,95 @@ void rms_norm(const float* x, const float* weight, float eps, size_t n, float* o
 }
 
 template <class S>
-void add(float* x, const float* y, size_t n);
-
-template <class S>
-void add_columns(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
-                 size_t columns) {
-  for (size_t c = 0; c < columns; ++c) add<S>(x + c * x_stride, y + c * y_stride, n);
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, size_t n,
+                float* out) {
+  auto sums = S::zero();
+  for_vectors<S>(n,
+                 [&](size_t i, size_t count) { sums = S::add(sums, load_count<S>(x + i, count)); });
+  const float mean = S::sum(sums) / static_cast<float>(n);
+  auto squares = S::zero();
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    // Lanes behind the last value hold the mean, so that they add nothing.
+    float padded[S::kLanes];
+    for (float& lane : padded) lane = mean;
+    std::memcpy(padded, x + i, count * sizeof(float));
+    const auto off = S::sub(S::load(padded), S::set(mean));
+    squares = S::fma(off, off, squares);
+  });
+  const float variance = S::sum(squares) / static_cast<float>(n);
+  const auto scale = S::set(1.0f / __builtin_sqrtf(variance + eps));
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    const auto normed = S::mul(S::sub(load_count<S>(x + i, count), S::set(mean)), scale);
+    const auto added = bias != nullptr ? load_count<S>(bias + i, count) : S::zero();
+    store_count<S>(out + i, S::fma(normed, load_count<S>(weight + i, count), added), count);
+  });
 }
 
 template <class S>
-void silu_mul(float* gate, const float* up, size_t n) {
+void add_columns(float* x, size_t x_stride, const float* y, size_t y_stride, size_t n,
+                 size_t columns, float scale) {
+  for (size_t c = 0; c < columns; ++c) {
+    float* to = x + c * x_stride;
+    const float* from = y + c * y_stride;
+    for_vectors<S>(n, [&](size_t i, size_t count) {
+      const auto sum =
+          S::fma(load_count<S>(from + i, count), S::set(scale), load_count<S>(to + i, count));
+      store_count<S>(to + i, sum, count);
+    });
+  }
+}
+
+template <class S>
+typename S::V sigmoid(typename S::V x) {
+  return S::div(S::set(1.0f), S::add(S::set(1.0f), exp<S>(S::sub(S::zero(), x))));
+}
+
+// To within 2^-23; what is nearer to 0 than that has no relative accuracy.
+template <class S>
+typename S::V tanh(typename S::V x) {
+  const auto power = exp<S>(S::add(x, x));
+  return S::div(S::sub(power, S::set(1.0f)), S::add(power, S::set(1.0f)));
+}
+
+template <class S, class Function>
+void activate_with(float* x, const float* up, size_t n, Function function) {
   for_vectors<S>(n, [&](size_t i, size_t count) {
-    const auto g = load_count<S>(gate + i, count);
-    const auto sigmoid = S::div(S::set(1.0f), S::add(S::set(1.0f), exp<S>(S::sub(S::zero(), g))));
-    store_count<S>(gate + i, S::mul(S::mul(g, sigmoid), load_count<S>(up + i, count)), count);
+    const auto factor = up != nullptr ? load_count<S>(up + i, count) : S::set(1.0f);
+    store_count<S>(x + i, function(load_count<S>(x + i, count), factor), count);
+  });
+}
+
+template <class S>
+void activate(Activation activation, float* x, const float* up, size_t n) {
+  using V = typename S::V;
+  switch (activation) {
+    case Activation::silu:
+      return activate_with<S>(
+          x, up, n, [](V a, V factor) { return S::mul(S::mul(a, sigmoid<S>(a)), factor); });
+    case Activation::gelu:  // 1 + tanh(u) is 2 sigmoid(2 u)
+      return activate_with<S>(x, up, n, [](V a, V factor) {
+        const auto bent = S::fma(S::mul(a, a), S::set(0.044715f), S::set(1.0f));
+        const auto twice = S::mul(S::mul(S::set(1.59576912f), a), bent);
+        return S::mul(S::mul(a, sigmoid<S>(twice)), factor);
+      });
+    case Activation::sigmoid:
+      return activate_with<S>(x, up, n,
+                              [](V a, V factor) { return S::mul(sigmoid<S>(a), factor); });
+    case Activation::clipped_silu:
+      return activate_with<S>(x, up, n, [](V a, V factor) {
+        const auto gate = S::min(S::set(7.0f), a);
+        const auto linear = S::min(S::set(7.0f), S::max(S::set(-7.0f), factor));
+        const auto bent = S::mul(gate, sigmoid<S>(S::mul(S::set(1.702f), gate)));
+        return S::mul(bent, S::add(linear, S::set(1.0f)));
+      });
+  }
+}
+
+template <class S>
+void soft_cap(float* x, float cap, size_t n) {
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    const auto share = S::mul(load_count<S>(x + i, count), S::set(1.0f / cap));
+    store_count<S>(x + i, S::mul(tanh<S>(share), S::set(cap)), count);
   });
 }
 
@@ -212,12 +287,54 @@ void quantize(const float* values, size_t n, int8_t* quants, float* scales) {
   }
 }
 
+// 1 / the length of a vector.
+template <class S>
+float inverse_length(const float* values, size_t n, float eps) {
+  auto squares = S::zero();
+  for_vectors<S>(n, [&](size_t i, size_t count) {
+    const auto v = load_count<S>(values + i, count);
+    squares = S::fma(v, v, squares);
+  });
+  return 1.0f / __builtin_sqrtf(S::sum(squares) + eps);
+}
+
+template <class S>
+void delta_step(const DeltaStep& step) {
+  const size_t n = step.dim;
+  const float of_key = inverse_length<S>(step.key, n, step.eps);
+  const float of_query =
+      inverse_length<S>(step.query, n, step.eps) / __builtin_sqrtf(static_cast<float>(n));
+  const auto keep = S::set(step.keep);
+  for (size_t v = 0; v < n; ++v) {
+    float* row = step.memory + v * n;
+    auto known = S::zero();
+    for_vectors<S>(n, [&](size_t i, size_t count) {
+      const auto kept = S::mul(load_count<S>(row + i, count), keep);
+      store_count<S>(row + i, kept, count);
+      known = S::fma(kept, load_count<S>(step.key + i, count), known);
+    });
+    const float news = (step.value[v] - S::sum(known) * of_key) * step.learn;
+    const auto factor = S::set(news * of_key);
+    auto out = S::zero();
+    for_vectors<S>(n, [&](size_t i, size_t count) {
+      const auto row_now =
+          S::fma(factor, load_count<S>(step.key + i, count), load_count<S>(row + i, count));
+      store_count<S>(row + i, row_now, count);
+      out = S::fma(row_now, load_count<S>(step.query + i, count), out);
+    });
+    step.out[v] = S::sum(out) * of_query;
+  }
+}
+
 // Everything in the table but attention and the dots of quantized weights.
 template <class S>
 void fill_vector_ops(Kernels& kernels) {
   kernels.quantize = quantize<S>;
   kernels.rms_norm = rms_norm<S>;
-  kernels.silu_mul = silu_mul<S>;
+  kernels.layer_norm = layer_norm<S>;
+  kernels.activate = activate<S>;
+  kernels.soft_cap = soft_cap<S>;
+  kernels.delta_step = delta_step<S>;
   kernels.add = add<S>;
   kernels.add_columns = add_columns<S>;
 }

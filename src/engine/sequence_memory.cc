@@ -1,0 +1,147 @@
+#include "engine/sequence_memory.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/units.h"
+#include "os/system.h"
+
+namespace hearth::engine {
+namespace {
+
+using model::AttentionConfig;
+using model::LayerConfig;
+using model::ModelConfig;
+
+// Guesses that may be taken back without what they overwrote in a ring being missed.
+constexpr size_t kRingSlack = 64;
+
+KvFormat format_of(const AttentionConfig& attention, DType type, size_t positions,
+                   size_t run_columns) {
+  size_t capacity = positions;
+  if (attention.slides()) {
+    const size_t wanted = attention.window + run_columns + kRingSlack;
+    const size_t chunks = (wanted + kChunkPositions - 1) / kChunkPositions;
+    capacity = std::min(capacity, chunks * kChunkPositions);
+  }
+  return {type, attention.key_dim, attention.value_dim, capacity};
+}
+
+// Visits every cache once: visit(attention of the layer that fills it, format).
+template <class Visit>
+void for_each_cache(const ModelConfig& config, DType type, size_t positions, size_t run_columns,
+                    Visit visit) {
+  for (const LayerConfig& layer : config.layers) {
+    const AttentionConfig& attention = layer.attention;
+    if (attention.n_heads == 0 || !attention.writes_cache) continue;
+    visit(attention, format_of(attention, type, positions, run_columns));
+  }
+}
+
+size_t state_floats(const ModelConfig& config) {
+  size_t floats = 0;
+  for (const LayerConfig& layer : config.layers) floats += layer.state_floats;
+  return floats;
+}
+
+}  // namespace
+
+// Cannot wrap: padding makes at most 16 values of each, and kMaxLayers * 16 * kMaxWidth *
+// kMaxContext * 2 * (4 + 4) bytes is 2^62.
+uint64_t SequenceMemory::bytes_needed(const ModelConfig& config, DType type, size_t positions,
+                                      size_t run_columns) {
+  uint64_t bytes = state_floats(config) * sizeof(float);
+  for_each_cache(config, type, positions, run_columns,
+                 [&](const AttentionConfig& attention, const KvFormat& format) {
+                   bytes += format.head_bytes() * attention.n_kv_heads;
+                 });
+  return bytes;
+}
+
+Result<SequenceMemory> SequenceMemory::create(const ModelConfig& config, DType type,
+                                              size_t positions, size_t run_columns) {
+  if (!KvFormat::supports(type)) {
+    return fail(ErrorCode::unsupported, "a KV cache in ", name_of(type),
+                " is not supported: choose q8_0, f16 or f32");
+  }
+  const uint64_t bytes = bytes_needed(config, type, positions, run_columns);
+  const uint64_t total = os::memory_info().total;
+  if (total != 0 && bytes > total) {
+    return fail(ErrorCode::too_large, "a context of ", positions, " tokens needs ",
+                human_bytes(bytes), " of KV cache, but this machine has ", human_bytes(total),
+                " of memory: choose a smaller one with -c");
+  }
+  SequenceMemory memory;
+  memory.positions_ = positions;
+  memory.states_ = Buffer<float>(state_floats(config));
+  HEARTH_TRY(memory.pages_, os::Pages::allocate(bytes - memory.states_.size() * sizeof(float)));
+  memory.view_.caches.resize(config.n_caches());
+  std::byte* next = memory.pages_.data();
+  for_each_cache(config, type, positions, run_columns,
+                 [&](const AttentionConfig& attention, const KvFormat& format) {
+                   memory.view_.caches[attention.cache] = {format, next};
+                   next += format.head_bytes() * attention.n_kv_heads;
+                   if (format.capacity == positions) return;
+                   memory.widest_window_ = std::max(memory.widest_window_, attention.window);
+                   memory.smallest_ring_ = memory.smallest_ring_ == 0
+                                               ? format.capacity
+                                               : std::min(memory.smallest_ring_, format.capacity);
+                 });
+  float* state = memory.states_.data();
+  for (const LayerConfig& layer : config.layers) {
+    memory.view_.states.push_back(layer.state_floats == 0 ? nullptr : state);
+    state += layer.state_floats;
+  }
+  return memory;
+}
+
+void SequenceMemory::keep(Checkpoint checkpoint, size_t length) {
+  if (states_.size() == 0) return;
+  Kept& kept = kept_[static_cast<size_t>(checkpoint)];
+  if (kept.states.size() == 0) kept.states = Buffer<float>::untouched(states_.size());
+  kept.length = length;
+  std::memcpy(kept.states.data(), states_.data(), states_.size() * sizeof(float));
+}
+
+bool SequenceMemory::rings_know(size_t length, size_t now) const {
+  const size_t written = std::max(written_, now);
+  if (smallest_ring_ == 0 || written <= smallest_ring_) return true;
+  // A token at `length` looks back over the window that ends with it.
+  const size_t first_seen = length + 1 > widest_window_ ? length + 1 - widest_window_ : 0;
+  return first_seen + smallest_ring_ >= written;
+}
+
+size_t SequenceMemory::rewind(size_t length, size_t now) {
+  written_ = std::max(written_, now);
+  return length >= now ? now : restore(length, now);
+}
+
+size_t SequenceMemory::recover(size_t now) {
+  // A run may have written as far as the context goes.
+  if (smallest_ring_ != 0) written_ = positions_;
+  return states_.size() == 0 && smallest_ring_ == 0 ? now : restore(now, now);
+}
+
+size_t SequenceMemory::restore(size_t length, size_t now) {
+  size_t left = rings_know(length, now) ? length : 0;
+  if (states_.size() != 0) {
+    const Kept* best = nullptr;
+    for (const Kept& kept : kept_) {
+      if (kept.length <= left && (best == nullptr || kept.length > best->length)) best = &kept;
+    }
+    left = best != nullptr && rings_know(best->length, now) ? best->length : 0;
+    if (left != 0) std::memcpy(states_.data(), best->states.data(), states_.size() * sizeof(float));
+    // What was kept of tokens that are no longer there says nothing of others.
+    for (Kept& kept : kept_) {
+      if (kept.length > left) kept.length = SIZE_MAX;
+    }
+  }
+  if (left == 0) {
+    std::fill_n(states_.data(), states_.size(), 0.0f);
+    written_ = 0;
+  }
+  return left;
+}
+
+}  // namespace hearth::engine
