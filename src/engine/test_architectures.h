@@ -250,6 +250,47 @@ inline void each_layer(RandomFile& f, const std::function<void(RandomFile&, int)
   for (int i = 0; i < S::kLayers; ++i) layer(f, i);
 }
 
+inline void fill_gemma4(RandomFile& f) {
+  constexpr uint64_t kSlidingDim = 16, kInput = 32;
+  const std::vector<int32_t> slides{1, 1, 0, 1};
+  experts_keys(f);
+  f.key("attention.sliding_window", S::kWindow);
+  f.key("attention.sliding_window_pattern", slides);
+  f.key("attention.shared_kv_layers", 1);
+  f.key("attention.key_length_swa", static_cast<int>(kSlidingDim));
+  f.key("attention.value_length_swa", static_cast<int>(kSlidingDim));
+  f.key("rope.dimension_count_swa", static_cast<int>(kSlidingDim));
+  f.key("rope.freq_base", 1e6);
+  f.key("rope.freq_base_swa", 1e4);
+  f.key("final_logit_softcapping", 3.0);
+  f.key("embedding_length_per_layer_input", static_cast<int>(kInput));
+  f.vector("rope_freqs.weight", {S::kDim / 2}, 0.2, 2);
+  f.linear("per_layer_token_embd", kInput * S::kLayers, S::kVocab);
+  f.linear("per_layer_model_proj", S::kEmbd, kInput * S::kLayers);
+  f.norm("per_layer_proj_norm.weight", kInput);
+  each_layer(f, [&](RandomFile& file, int i) {
+    const uint64_t dim = slides[static_cast<size_t>(i)] != 0 ? kSlidingDim : S::kDim;
+    norms(file, i, {"attn_norm", "post_attention_norm", "ffn_norm", "post_ffw_norm", "post_norm"});
+    file.linear(block(i, "attn_q"), S::kEmbd, S::kHeads * dim);
+    file.norm(block(i, "attn_q_norm.weight"), dim);
+    file.linear(block(i, "attn_output"), S::kHeads * dim, S::kEmbd);
+    if (i < 3) {
+      file.linear(block(i, "attn_k"), S::kEmbd, S::kKvHeads * dim);
+      if (i != 2) file.linear(block(i, "attn_v"), S::kEmbd, S::kKvHeads * dim);
+      file.norm(block(i, "attn_k_norm.weight"), dim);
+    }
+    feed_forward(file, i);
+    file.vector(block(i, "layer_output_scale.weight"), {1}, 0.1, 0.9);
+    file.linear(block(i, "inp_gate"), S::kEmbd, kInput);
+    file.linear(block(i, "proj"), kInput, S::kEmbd);
+    if (i != 1) return;
+    experts(file, i);
+    norms(file, i, {"pre_ffw_norm_2", "post_ffw_norm_1", "post_ffw_norm_2"});
+    file.norm(block(i, "ffn_gate_inp.scale"), S::kEmbd);
+    file.norm(block(i, "ffn_down_exps.scale"), S::kExperts);
+  });
+}
+
 inline void fill_llama(RandomFile& f) { each_layer(f, llama_layer); }
 
 inline void fill_qwen3moe(RandomFile& f) {
@@ -348,7 +389,7 @@ inline const std::map<std::string, void (*)(RandomFile&)>& random_architectures(
       {"gemma2", random_parts::fill_gemma2},   {"gemma3", random_parts::fill_gemma3},
       {"gpt-oss", random_parts::fill_gpt_oss}, {"deepseek2", random_parts::fill_deepseek2},
       {"lfm2", random_parts::fill_lfm2},       {"qwen35", random_parts::fill_qwen35},
-      {"olmo2", random_parts::fill_olmo2},
+      {"olmo2", random_parts::fill_olmo2},     {"gemma4", random_parts::fill_gemma4},
   };
   return all;
 }

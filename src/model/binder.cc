@@ -143,6 +143,13 @@ const float* WeightBinder::ones(size_t size) {
   return weights_.converted.back().get();
 }
 
+const float* WeightBinder::scaled(const float* values, size_t size, float factor) {
+  auto floats = std::make_unique<float[]>(size);
+  for (size_t i = 0; i < size; ++i) floats[i] = values[i] * factor;
+  weights_.converted.push_back(std::move(floats));
+  return weights_.converted.back().get();
+}
+
 Result<Linear> WeightBinder::linear(std::string_view prefix, size_t columns, size_t rows) {
   Linear linear;
   HEARTH_TRY(linear.weight, matrix(cat(prefix, ".weight"), columns, rows));

@@ -64,8 +64,9 @@ class WeightBinder {
   [[nodiscard]] Result<const float*> optional_vector(std::string_view name, size_t size);
   // A small matrix as floats, row after row.
   [[nodiscard]] Result<const float*> table(std::string_view name, size_t columns, size_t rows);
-  // A vector of ones.
+  // A vector of ones, and one that is made of another.
   [[nodiscard]] const float* ones(size_t size);
+  [[nodiscard]] const float* scaled(const float* values, size_t size, float factor);
 
   // prefix + ".weight", and prefix + ".bias" if there.
   [[nodiscard]] Result<Linear> linear(std::string_view prefix, size_t columns, size_t rows);

@@ -98,12 +98,13 @@ struct ModelConfig {
   NormKind norm = NormKind::rms;
   float norm_eps = 1e-5f;
   Activation activation = Activation::silu;
-  RouterConfig router;        // of layers with experts
-  size_t n_ff_expert = 0;     // width inside an expert
-  float embedding_scale = 1;  // of what enters the first layer
-  float residual_scale = 1;   // of what blocks add to the residual stream
-  float logit_scale = 1;      // of the logits
-  float logit_softcap = 0;    // of the logits, 0 for none
+  RouterConfig router;           // of layers with experts
+  size_t n_ff_expert = 0;        // width inside an expert
+  size_t layer_input_width = 0;  // of LayerInputWeights, 0 for none
+  float embedding_scale = 1;     // of what enters the first layer
+  float residual_scale = 1;      // of what blocks add to the residual stream
+  float logit_scale = 1;         // of the logits
+  float logit_softcap = 0;       // of the logits, 0 for none
 
   [[nodiscard]] size_t n_layers() const { return layers.size(); }
   // Caches are counted from 0 without a gap.

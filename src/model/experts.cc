@@ -19,7 +19,7 @@ size_t Experts::bytes_per_column(const ModelConfig& config) {
   const size_t forms = ColumnForms::bytes_per_column(config.n_embd) +
                        ColumnForms::bytes_per_column(config.n_ff_expert);
   return config.router.n_used * (floats * sizeof(float) + forms) +
-         (config.n_embd + config.router.n_experts) * sizeof(float);
+         (2 * config.n_embd + config.router.n_experts) * sizeof(float);
 }
 
 Experts::Experts(Linears& linears, FeedForward& shared)
@@ -42,6 +42,7 @@ Experts::Experts(Linears& linears, FeedForward& shared)
   up_ = Buffer<float>::untouched(places * n_ff_);
   results_ = Buffer<float>::untouched(linears.pool().size() * std::max(columns * 32, n_embd));
   out_ = Buffer<float>::untouched(columns * n_embd);
+  sum_ = Buffer<float>::untouched(columns * n_embd);
   inputs_ = ColumnForms(places, n_embd, linears.forms());
   hidden_forms_ = ColumnForms(places, n_ff_, linears.forms());
 }
@@ -49,21 +50,12 @@ Experts::Experts(Linears& linears, FeedForward& shared)
 const float* Experts::run(const ExpertsWeights& weights, const Norm& norm, const float* residual) {
   const size_t n_embd = linears_.config().n_embd;
   const size_t columns = linears_.columns();
-  if (weights.shared.up.present()) {
-    const Activations hidden = shared_.run(weights.shared, norm, residual);
-    const Linear* const down[] = {&weights.shared.down};
-    float* const out[] = {out_.data()};
-    linears_.project(down, out, hidden);
-  } else {
-    std::fill_n(out_.data(), columns * n_embd, 0.0f);
+  run_shared(weights, norm, residual);
+  Activations x = route(weights, norm, residual);
+  if (weights.norm.present()) {
+    x = linears_.prepare(residual, n_embd, columns, weights.norm,
+                         {&weights.gate.first, &weights.up.first});
   }
-  const Activations x = linears_.prepare(residual, n_embd, columns, norm,
-                                         {&weights.router, &weights.gate.first, &weights.up.first});
-  const Linear* const router[] = {&weights.router};
-  float* const logits[] = {logits_.data()};
-  linears_.project(router, logits, x);
-  choose(weights);
-  group();
   compute_hidden(weights, linears_.path() == Path::prompt ? gather(weights, x) : x);
   Activations hidden = linears_.wanted_forms(n_ff_, {&weights.down.first}, hidden_forms_);
   hidden.columns = n_places_;
@@ -71,8 +63,49 @@ const float* Experts::run(const ExpertsWeights& weights, const Norm& norm, const
   linears_.pool().run(Activations::tiles(n_places_), [&](size_t tile, size_t) {
     linears_.prepare_tile(hidden_.data(), hidden, tile, hidden_forms_);
   });
-  add_results(weights, hidden);
+  if (!weights.post_norm.present()) {
+    add_results(weights, hidden, out_.data());
+    return out_.data();
+  }
+  std::fill_n(sum_.data(), columns * n_embd, 0.0f);
+  add_results(weights, hidden, sum_.data());
+  linears_.pool().run(columns, [&](size_t column, size_t) {
+    float* sum = sum_.data() + column * n_embd;
+    linears_.apply_norm(weights.post_norm, sum, n_embd, sum);
+    linears_.kernels().add(out_.data() + column * n_embd, sum, n_embd);
+  });
   return out_.data();
+}
+
+void Experts::run_shared(const ExpertsWeights& weights, const Norm& norm, const float* residual) {
+  const size_t n_embd = linears_.config().n_embd;
+  const size_t columns = linears_.columns();
+  if (!weights.shared.up.present()) {
+    std::fill_n(out_.data(), columns * n_embd, 0.0f);
+    return;
+  }
+  const Activations hidden = shared_.run(weights.shared, norm, residual);
+  const Linear* const down[] = {&weights.shared.down};
+  float* const out[] = {out_.data()};
+  linears_.project(down, out, hidden);
+  if (!weights.shared_post_norm.present()) return;
+  linears_.pool().run(columns, [&](size_t column, size_t) {
+    float* values = out_.data() + column * n_embd;
+    linears_.apply_norm(weights.shared_post_norm, values, n_embd, values);
+  });
+}
+
+Activations Experts::route(const ExpertsWeights& weights, const Norm& norm, const float* residual) {
+  const Norm& own = weights.router_norm.present() ? weights.router_norm : norm;
+  const Activations x =
+      linears_.prepare(residual, linears_.config().n_embd, linears_.columns(), own,
+                       {&weights.router, &weights.gate.first, &weights.up.first});
+  const Linear* const router[] = {&weights.router};
+  float* const logits[] = {logits_.data()};
+  linears_.project(router, logits, x);
+  choose(weights);
+  group();
+  return x;
 }
 
 void Experts::choose(const ExpertsWeights& weights) {
@@ -81,6 +114,9 @@ void Experts::choose(const ExpertsWeights& weights) {
     choose_experts(router_, {logits_.data() + column * n, n}, weights.selection_bias,
                    {choices_.data() + column * router_.n_used, router_.n_used}, work_[thread]);
   });
+  const size_t n_visits = linears_.columns() * router_.n_used;
+  for (size_t i = 0; weights.factors != nullptr && i < n_visits; ++i)
+    choices_[i].weight *= weights.factors[choices_[i].expert];
 }
 
 void Experts::group() {
@@ -155,7 +191,7 @@ void Experts::compute_hidden(const ExpertsWeights& weights, const Activations& x
   });
 }
 
-void Experts::add_results(const ExpertsWeights& weights, const Activations& hidden) {
+void Experts::add_results(const ExpertsWeights& weights, const Activations& hidden, float* out) {
   const Kernels& kernels = linears_.kernels();
   const bool together = linears_.path() == Path::prompt;
   const size_t n_embd = linears_.config().n_embd;
@@ -173,8 +209,8 @@ void Experts::add_results(const ExpertsWeights& weights, const Activations& hidd
                               {results, rows}, thread);
         for (size_t c = 0; c < step; ++c) {
           const Visit& visit = visits_[group.first_visit + i + c];
-          kernels.add_columns(out_.data() + visit.column * n_embd + row, n_embd, results + c * rows,
-                              rows, rows, 1, visit.weight);
+          kernels.add_columns(out + visit.column * n_embd + row, n_embd, results + c * rows, rows,
+                              rows, 1, visit.weight);
         }
       }
     }

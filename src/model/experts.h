@@ -40,7 +40,12 @@ class Experts {
   // Brings the columns of all groups together, for prompts.
   Activations gather(const ExpertsWeights& weights, const Activations& x);
   void compute_hidden(const ExpertsWeights& weights, const Activations& x);
-  void add_results(const ExpertsWeights& weights, const Activations& hidden);
+  void add_results(const ExpertsWeights& weights, const Activations& hidden, float* out);
+  // What the shared expert says, or nothing, into out_.
+  void run_shared(const ExpertsWeights& weights, const Norm& norm, const float* residual);
+  // Chooses experts and sorts the columns by them. Returns what the router saw, which is ready for
+  // experts as well.
+  Activations route(const ExpertsWeights& weights, const Norm& norm, const float* residual);
   Linears& linears_;
   FeedForward& shared_;
   const RouterConfig& router_;
@@ -57,6 +62,7 @@ class Experts {
   Buffer<float> up_;        // [places][n_ff]
   Buffer<float> results_;   // [threads][columns][rows of a piece]
   Buffer<float> out_;       // [columns][n_embd]
+  Buffer<float> sum_;       // [columns][n_embd]: of the experts alone, where it is normed
   ColumnForms inputs_;
   ColumnForms hidden_forms_;
 };

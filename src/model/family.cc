@@ -124,10 +124,8 @@ Result<void> Family::read_windows(size_t period) {
 }
 
 Result<RopeConfig> Family::read_rope(RopeConfig::Pairs pairs) {
-  size_t key_dim = kMaxHeadDim;
-  for (const LayerConfig& layer : model.config.layers) {
-    if (layer.attention.n_heads != 0) key_dim = std::min(key_dim, layer.attention.key_dim);
-  }
+  const size_t key_dim =
+      largest_of(model.config, [](const LayerConfig& layer) { return layer.attention.key_dim; });
   RopeConfig rope;
   rope.pairs = pairs;
   HEARTH_TRY(rope.dims, keys.count_or("rope.dimension_count", key_dim, key_dim));
@@ -312,6 +310,11 @@ Result<Model> Family::finish() {
     if (attention.n_heads == 0 || attention.rope == kNoRope) continue;
     if (attention.rope >= model.config.ropes.size()) {
       return fail(ErrorCode::internal, "a layer of ", model.config.architecture, " has no rope");
+    }
+    const size_t turned = model.config.ropes[attention.rope].dims;
+    if (turned > attention.key_dim) {
+      return fail(ErrorCode::bad_file, "metadata key '", keys.key("rope.dimension_count"), "' is ",
+                  turned, ", but a layer has heads of ", attention.key_dim, " values");
     }
   }
   return std::move(model);

@@ -24,7 +24,8 @@ size_t Forward::bytes_per_column(const Model& model) {
   return 2 * model.config.n_embd * sizeof(float) + Linears::bytes_per_column(model) +
          Attention::bytes_per_column(model.config) + LatentAttention::bytes_per_column(model) +
          ShortConv::bytes_per_column(model) + DeltaNet::bytes_per_column(model) +
-         FeedForward::bytes_per_column(widest_ff(model)) + Experts::bytes_per_column(model.config);
+         FeedForward::bytes_per_column(widest_ff(model)) + Experts::bytes_per_column(model.config) +
+         LayerInputs::bytes_per_column(model);
 }
 
 Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, size_t max_columns,
@@ -37,6 +38,7 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       delta_net_(linears_),
       feed_forward_(linears_, widest_ff(model)),
       experts_(linears_, feed_forward_),
+      layer_inputs_(linears_),
       residual_(Buffer<float>::untouched(max_columns * model.config.n_embd)),
       block_(Buffer<float>::untouched(max_columns * model.config.n_embd)) {
   ranges_.reserve(max_columns);
@@ -48,6 +50,7 @@ bool Forward::run(std::span<const Stretch> stretches, Path path, const Gate& gat
     if (!gate(i)) return false;
     mix(model_.weights.layers[i], i);
     feed_forward(model_.weights.layers[i]);
+    end_layer(model_.weights.layers[i], i);
   }
   return true;
 }
@@ -63,6 +66,7 @@ void Forward::begin(std::span<const Stretch> stretches, Path path) {
   attention_.begin(ranges_);
   short_conv_.begin(ranges_);
   delta_net_.begin(ranges_);
+  if (layer_inputs_.present()) layer_inputs_.begin(residual_.data());
 }
 
 void Forward::embed(size_t column, int32_t token) {
@@ -72,6 +76,7 @@ void Forward::embed(size_t column, int32_t token) {
   reference::dequantize(table.type, row, table.columns, out);
   const float scale = model_.config.embedding_scale;
   for (size_t i = 0; scale != 1 && i < table.columns; ++i) out[i] *= scale;
+  if (layer_inputs_.present()) layer_inputs_.embed(column, token);
 }
 
 void Forward::mix(const LayerWeights& weights, size_t layer) {
@@ -100,6 +105,16 @@ void Forward::feed_forward(const LayerWeights& weights) {
     add_to_residual(experts_.run(*experts, weights.ffn_norm, residual_.data()),
                     weights.ffn_post_norm);
   }
+}
+
+void Forward::end_layer(const LayerWeights& weights, size_t layer) {
+  if (weights.input.gate.present()) {
+    add_to_residual(layer_inputs_.run(weights.input, layer, residual_.data()),
+                    weights.input.post_norm);
+  }
+  if (weights.output_scale == nullptr) return;
+  const size_t n = linears_.columns() * model_.config.n_embd;
+  for (size_t i = 0; i < n; ++i) residual_[i] *= *weights.output_scale;
 }
 
 void Forward::add_to_residual(const Linear& linear, const Activations& x, const Norm& norm) {

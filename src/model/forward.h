@@ -11,6 +11,7 @@
 #include "model/experts.h"
 #include "model/feed_forward.h"
 #include "model/latent_attention.h"
+#include "model/layer_inputs.h"
 #include "model/linears.h"
 #include "model/recurrent.h"
 #include "model/sequence_view.h"
@@ -57,6 +58,8 @@ class Forward {
   void embed(size_t column, int32_t token);
   void mix(const LayerWeights& weights, size_t layer);
   void feed_forward(const LayerWeights& weights);
+  // What some families do behind a layer.
+  void end_layer(const LayerWeights& weights, size_t layer);
   // residual += the linear's product, normed if there is a norm for it.
   void add_to_residual(const Linear& linear, const Activations& x, const Norm& norm);
   void add_to_residual(const float* values, const Norm& norm);
@@ -70,6 +73,7 @@ class Forward {
   DeltaNet delta_net_;
   FeedForward feed_forward_;
   Experts experts_;
+  LayerInputs layer_inputs_;
   Buffer<float> residual_;  // [columns][n_embd]
   Buffer<float> block_;     // [columns][n_embd]: what a block adds, where it is normed first
 };

@@ -8,7 +8,7 @@ namespace hearth::model {
 namespace {
 
 size_t widest_input(const Model& model) {
-  size_t widest = model.config.n_embd;
+  size_t widest = model.config.n_embd;  // that of everything that stands beside layers
   for (const LayerWeights& layer : model.weights.layers) {
     for_each_matrix(layer, [&](const Matrix& m, size_t) { widest = std::max(widest, m.columns); });
   }
@@ -18,14 +18,14 @@ size_t widest_input(const Model& model) {
 // Every form in which a prompt meets these weights.
 PackedForms packed_forms(const Weights& weights, const Kernels& kernels) {
   PackedForms forms;
-  for (const LayerWeights& layer : weights.layers) {
-    for_each_matrix(layer, [&](const Matrix& matrix, size_t) {
-      const PackedForm form = kernels.packed_form(matrix.type);
-      forms.quants = forms.quants || form == PackedForm::quants;
-      forms.floats = forms.floats || form == PackedForm::floats;
-      forms.halves = forms.halves || form == PackedForm::halves;
-    });
-  }
+  const auto add = [&](const Matrix& matrix, size_t) {
+    const PackedForm form = kernels.packed_form(matrix.type);
+    forms.quants = forms.quants || form == PackedForm::quants;
+    forms.floats = forms.floats || form == PackedForm::floats;
+    forms.halves = forms.halves || form == PackedForm::halves;
+  };
+  for (const LayerWeights& layer : weights.layers) for_each_matrix(layer, add);
+  if (weights.layer_projection.present()) add(weights.layer_projection.weight, 0);
   return forms;
 }
 

@@ -8,6 +8,7 @@ namespace hearth::model {
 Result<void> bind_deepseek2(Family& family);
 Result<void> bind_gemma2(Family& family);
 Result<void> bind_gemma3(Family& family);
+Result<void> bind_gemma4(Family& family);
 Result<void> bind_glm4(Family& family);
 Result<void> bind_gpt_oss(Family& family);
 Result<void> bind_granite(Family& family);
@@ -31,23 +32,16 @@ struct Architecture {
 };
 
 constexpr Architecture kArchitectures[] = {
-    {"deepseek2", bind_deepseek2},
-    {"gemma2", bind_gemma2},
-    {"gemma3", bind_gemma3},
-    {"glm4", bind_glm4},
-    {"gpt-oss", bind_gpt_oss},
-    {"granite", bind_granite},
-    {"lfm2", bind_lfm2},
-    {"llama", bind_llama},
-    {"mistral3", bind_mistral3},
-    {"olmo2", bind_olmo2},
-    {"phi3", bind_phi3},
-    {"qwen2", bind_qwen2},
-    {"qwen3", bind_qwen3},
-    {"qwen35", bind_qwen35},
-    {"qwen3moe", bind_qwen3moe},
-    {"smollm3", bind_smollm3},
-    {"starcoder2", bind_starcoder2},
+    {"deepseek2", bind_deepseek2}, {"gemma2", bind_gemma2},
+    {"gemma3", bind_gemma3},       {"gemma4", bind_gemma4},
+
+    {"glm4", bind_glm4},           {"gpt-oss", bind_gpt_oss},
+    {"granite", bind_granite},     {"lfm2", bind_lfm2},
+    {"llama", bind_llama},         {"mistral3", bind_mistral3},
+    {"olmo2", bind_olmo2},         {"phi3", bind_phi3},
+    {"qwen2", bind_qwen2},         {"qwen3", bind_qwen3},
+    {"qwen35", bind_qwen35},       {"qwen3moe", bind_qwen3moe},
+    {"smollm3", bind_smollm3},     {"starcoder2", bind_starcoder2},
 };
 
 }  // namespace

@@ -130,6 +130,21 @@ struct ExpertsWeights {
   LinearSet up;
   LinearSet down;
   FeedForwardWeights shared;
+  // Gemma 4: what experts and router see has norms of its own, and so has what experts and the
+  // shared expert say; each expert counts by its factor.
+  Norm norm;
+  Norm router_norm;
+  Norm post_norm;
+  Norm shared_post_norm;
+  const float* factors = nullptr;  // [n_experts] or null
+};
+
+// What a token adds to the stream behind each layer, by an embedding for each layer (Gemma 4):
+// residual += norm(project(gelu(gate residual) * input)).
+struct LayerInputWeights {
+  Linear gate;     // n_embd -> width
+  Linear project;  // width -> n_embd
+  Norm post_norm;
 };
 
 struct LayerWeights {
@@ -139,11 +154,18 @@ struct LayerWeights {
   Norm ffn_norm;
   std::variant<FeedForwardWeights, ExpertsWeights> ffn;
   Norm ffn_post_norm;
+  LayerInputWeights input;              // absent in most families
+  const float* output_scale = nullptr;  // of the stream behind the layer; one number, or null
 };
 
 struct Weights {
   Matrix token_embedding;  // one row of n_embd for each token
   std::vector<LayerWeights> layers;
+  // Of LayerInputWeights: a row of [n_layers][width] for each token, and a projection of the
+  // token's embedding, normed layer by layer; absent in most families.
+  Matrix layer_embedding;
+  Linear layer_projection;
+  Norm layer_projection_norm;
   Norm output_norm;
   Linear output;  // n_embd -> n_vocab; the embedding itself when tied
   bool tied_output = false;
@@ -197,6 +219,8 @@ void for_each_matrix(const LayerWeights& layer, Visit visit) {
   const Visitor visitor{one, set};
   std::visit(visitor, layer.mixer);
   std::visit(visitor, layer.ffn);
+  one(layer.input.gate);
+  one(layer.input.project);
 }
 
 }  // namespace hearth::model
