@@ -75,7 +75,6 @@ Result<AttentionWeights> bind_heads(Family& family, size_t layer) {
 
 Result<ExpertsWeights> bind_experts_beside(Family& family, size_t layer) {
   const size_t n_embd = family.config().n_embd;
-  const size_t n_experts = family.config().router.n_experts;
   HEARTH_TRY(ExpertsWeights experts, family.bind_experts(layer));
   HEARTH_TRY(experts.shared, family.bind_feed_forward(layer, family.layer_config(layer).n_ff));
   HEARTH_TRY(experts.norm, family.bind_norm(layer, "pre_ffw_norm_2"));
@@ -85,8 +84,6 @@ Result<ExpertsWeights> bind_experts_beside(Family& family, size_t layer) {
              family.binder.vector(family.name(layer, "ffn_gate_inp.scale"), n_embd));
   experts.router_norm.weight =
       family.binder.scaled(scale, n_embd, 1 / std::sqrt(static_cast<float>(n_embd)));
-  HEARTH_TRY(experts.factors,
-             family.binder.optional_vector(family.name(layer, "ffn_down_exps.scale"), n_experts));
   return experts;
 }
 

@@ -154,6 +154,8 @@ Result<Linear> WeightBinder::linear(std::string_view prefix, size_t columns, siz
   Linear linear;
   HEARTH_TRY(linear.weight, matrix(cat(prefix, ".weight"), columns, rows));
   HEARTH_TRY(linear.bias, optional_vector(cat(prefix, ".bias"), rows));
+  HEARTH_TRY(const float* scale, optional_vector(cat(prefix, ".scale"), 1));
+  if (scale != nullptr) linear.scale = *scale;
   return linear;
 }
 
@@ -175,6 +177,7 @@ Result<LinearSet> WeightBinder::set(std::string_view prefix, size_t columns, siz
   if (has(cat(prefix, ".bias"))) {
     HEARTH_TRY(set.first.bias, table(cat(prefix, ".bias"), rows, count));
   }
+  HEARTH_TRY(set.scales, optional_vector(cat(prefix, ".scale"), count));
   return set;
 }
 

@@ -68,10 +68,10 @@ class WeightBinder {
   [[nodiscard]] const float* ones(size_t size);
   [[nodiscard]] const float* scaled(const float* values, size_t size, float factor);
 
-  // prefix + ".weight", and prefix + ".bias" if there.
+  // prefix + ".weight", and prefix + ".bias" and ".scale" if there.
   [[nodiscard]] Result<Linear> linear(std::string_view prefix, size_t columns, size_t rows);
   [[nodiscard]] Result<Norm> norm(std::string_view prefix, size_t size);
-  // A tensor of three dimensions, a matrix for each of `count`; and its biases if there.
+  // A tensor of three dimensions, a matrix for each of `count`; and biases and scales if there.
   [[nodiscard]] Result<LinearSet> set(std::string_view prefix, size_t columns, size_t rows,
                                       size_t count);
 

@@ -114,9 +114,6 @@ void Experts::choose(const ExpertsWeights& weights) {
     choose_experts(router_, {logits_.data() + column * n, n}, weights.selection_bias,
                    {choices_.data() + column * router_.n_used, router_.n_used}, work_[thread]);
   });
-  const size_t n_visits = linears_.columns() * router_.n_used;
-  for (size_t i = 0; weights.factors != nullptr && i < n_visits; ++i)
-    choices_[i].weight *= weights.factors[choices_[i].expert];
 }
 
 void Experts::group() {

@@ -180,6 +180,9 @@ void Linears::project_rows(const Linear& linear, const Activations& x, size_t fi
   } else {
     kernels_.dot(weight.type, args);
   }
+  for (size_t c = 0; linear.scale != 1 && c < x.columns; ++c) {
+    for (size_t r = 0; r < n_rows; ++r) out.values[c * out.stride + r] *= linear.scale;
+  }
   if (linear.bias == nullptr) return;
   for (size_t c = 0; c < x.columns; ++c) {
     kernels_.add(out.values + c * out.stride, linear.bias + first_row, n_rows);

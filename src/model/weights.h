@@ -30,14 +30,15 @@ struct Matrix {
   }
 };
 
-// A projection: out = W x + bias.
+// A projection: out = scale * W x + bias.
 struct Linear {
   Matrix weight;
   const float* bias = nullptr;  // [weight.rows] or null
+  float scale = 1;              // NVFP4 files have one for a whole matrix
 
   [[nodiscard]] bool present() const { return weight.data != nullptr; }
   [[nodiscard]] Linear slice(size_t first, size_t count) const {
-    return {weight.slice(first, count), bias != nullptr ? bias + first : nullptr};
+    return {weight.slice(first, count), bias != nullptr ? bias + first : nullptr, scale};
   }
 };
 
@@ -46,12 +47,14 @@ struct LinearSet {
   Linear first;
   size_t count = 0;
   size_t stride = 0;
-  size_t bias_stride = 0;  // floats
+  size_t bias_stride = 0;         // floats
+  const float* scales = nullptr;  // [count] or null for ones
 
   [[nodiscard]] Linear at(size_t index) const {
     Linear linear = first;
     linear.weight.data += index * stride;
     if (linear.bias != nullptr) linear.bias += index * bias_stride;
+    if (scales != nullptr) linear.scale = scales[index];
     return linear;
   }
 };
@@ -131,12 +134,11 @@ struct ExpertsWeights {
   LinearSet down;
   FeedForwardWeights shared;
   // Gemma 4: what experts and router see has norms of its own, and so has what experts and the
-  // shared expert say; each expert counts by its factor.
+  // shared expert say.
   Norm norm;
   Norm router_norm;
   Norm post_norm;
   Norm shared_post_norm;
-  const float* factors = nullptr;  // [n_experts] or null
 };
 
 // What a token adds to the stream behind each layer, by an embedding for each layer (Gemma 4):
