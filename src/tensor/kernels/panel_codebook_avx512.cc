@@ -1,0 +1,120 @@
+// The panels of the prompt path on AVX-512, for the types whose quants come out of tables.
+#include "tensor/kernels/codebook_units_avx512.h"
+#include "tensor/kernels/levels.h"
+#include "tensor/kernels/panel_blocks_avx512.h"
+#include "tensor/kernels/panel_gemm.h"
+#include "tensor/kernels/quant_tile.h"
+
+namespace hearth {
+namespace {
+
+struct InOrder {
+  static constexpr int dword(int v, int lane) { return 16 * v + lane; }
+};
+
+template <DType type>
+struct Format {
+  using Unit = typename UnitOf<type>::Unit;
+  static constexpr size_t kUnit = kSuperBlock;
+  static constexpr int kSteps = 4;
+  static constexpr size_t kUnitBytes = UnitOf<type>::kBytes;
+  static constexpr int kOffset = Unit::kOffset;
+  static constexpr bool kHasMin = false;
+  static constexpr int kGroup = UnitOf<type>::kGroup;
+
+  struct Row {
+    Unit unit;
+    __m512 scales;
+
+    HEARTH_INLINE void begin(const std::byte* bytes) {
+      unit.begin(bytes);
+      scales = unit.scales();
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      return {unit.template quants<InOrder, s>(), lanes_of_16<s>(scales), _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::IQ4_NL> : PairFormat<BlockIQ4_NL, kValueOffset, false> {
+  struct Row : PairRow<BlockIQ4_NL> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      return {bytes_of(low_quants(), kIq4Bytes), scale(), _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::IQ4_XS> : SuperFormat<BlockIQ4_XS, kValueOffset, false, 32> {
+  struct Row {
+    const BlockIQ4_XS* block;
+    __m512 scales;
+
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockIQ4_XS*>(unit);
+      scales = scales_iq4_xs(*block);
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const uint8_t* quants = block->quants + 32 * s;
+      return {bytes_of(nibbles(quants, quants + 16), kIq4Bytes), lanes_of_32<2 * s>(scales),
+              _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::MXFP4> : PairFormat<BlockMXFP4, kValueOffset, false> {
+  struct Row : PairRow<BlockMXFP4> {
+    template <int>
+    HEARTH_INLINE Step step() const {
+      const __m512 scale =
+          _mm512_mask_mov_ps(_mm512_set1_ps(half_scale_mxfp4(blocks[0].exponent)), 0xFF00,
+                             _mm512_set1_ps(half_scale_mxfp4(blocks[1].exponent)));
+      return {bytes_of(low_quants(), kFp4Bytes), scale, _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::NVFP4> {
+  static constexpr size_t kUnit = kNvfp4Block;
+  static constexpr int kSteps = 1;
+  static constexpr size_t kUnitBytes = sizeof(BlockNVFP4);
+  static constexpr int kOffset = kValueOffset;
+  static constexpr bool kHasMin = false;
+  static constexpr int kGroup = 16;
+
+  struct Row {
+    const BlockNVFP4* block;
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockNVFP4*>(unit);
+    }
+    template <int>
+    HEARTH_INLINE Step step() const {
+      // 8 bytes of each 16 weights, low halves before high halves.
+      const __m512i bytes = _mm512_castsi256_si512(
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block->quants)));
+      const __m512i twice =
+          _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 0, 1, 1, 2, 2, 3, 3), bytes);
+      const __m512i shifts = _mm512_setr_epi64(0, 4, 0, 4, 0, 4, 0, 4);
+      const __m512i numbers =
+          _mm512_and_si512(_mm512_srlv_epi64(twice, shifts), _mm512_set1_epi8(15));
+      const __m512 scales =
+          half_scales_nvfp4(_mm256_cvtepu8_epi16(_mm_cvtsi32_si128(number_at<int>(block->scales))));
+      return {bytes_of(numbers, kFp4Bytes), lanes_of_16<0>(scales), _mm512_setzero_ps()};
+    }
+  };
+};
+
+}  // namespace
+
+void gemm_codebook_avx512(DType type, const DotArgs& args, std::byte* scratch) {
+  with_codebook_format<Format>(
+      type, [&](auto format) { gemm_quantized<Isa512, decltype(format)>(args, scratch); });
+}
+
+}  // namespace hearth
