@@ -3,7 +3,8 @@
 
 This is a second implementation of docs/formats/blocks.md, made from that page alone and never from
 the C++ code, so that the two can disagree. It is slow on purpose: one weight at a time, in float64,
-in which every formula is exact, rounded once to float32 at the end.
+in which every formula is exact, rounded once to float32 at the end. The lists of numbers that the
+page calls codebooks are too long for it; both read them in src/tensor/codebooks.h.
 
     tools/block_cases.py            write the file
     tools/block_cases.py --check    fail when the file is not what this script would write
@@ -21,11 +22,15 @@ Layout, little endian, without padding:
 """
 
 import argparse
+import functools
 import pathlib
+import re
 import struct
 import sys
 
-DEFAULT_PATH = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "blocks.bin"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEFAULT_PATH = ROOT / "tests" / "data" / "blocks.bin"
+CODEBOOKS = ROOT / "src" / "tensor" / "codebooks.h"
 
 RANDOM_BLOCKS = 6
 F16_ONE = 0x3C00
@@ -178,8 +183,153 @@ def weight_q6_k(block, i):
     return f16(block, 208) * i8(block[192 + i // 16]) * (u - 32)
 
 
+# ---- codebooks ----
+
+@functools.cache
+def numbers(name):
+    """A list of the table of codebooks."""
+    match = re.search(rf" {name}\[\d+\] = \{{([^}}]*)\}}", CODEBOOKS.read_text())
+    return [int(text) for text in match[1].split(",")]
+
+
+def level8(codebook, entry, j):
+    return numbers(codebook)[entry] >> 2 * j & 3
+
+
+def level4(codebook, entry, j):
+    return numbers(codebook)[entry] >> 3 * j & 7
+
+
+def u32(block, at):
+    return u16(block, at) | u16(block, at + 2) << 16
+
+
+def sign_of(bits, j):
+    return -1 if bits >> j & 1 else 1
+
+
+def seven_signs(bits, j):
+    """Sign j of 8, of which the last makes the number of minuses even."""
+    if j == 7:
+        return -1 if bin(bits).count("1") % 2 else 1
+    return sign_of(bits, j)
+
+
+def nibble(block, at, k):
+    return block[at + k // 2] >> 4 * (k % 2) & 15
+
+
+def weight_iq2_xxs(block, i):
+    group, run, j = i // 32, i // 8 % 4, i % 8
+    word = u32(block, 2 + 8 * group + 4)
+    magnitude = numbers("kIq2Levels")[level8("kIq2XxsPoints", block[2 + 8 * group + run], j)]
+    sign = seven_signs(word >> 7 * run & 127, j)
+    return f16(block, 0) * (2 * (word >> 28) + 1) / 8 * magnitude * sign
+
+
+def weight_iq2_xs(block, i):
+    run, j = i // 8, i % 8
+    word = u16(block, 2 + 2 * run)
+    magnitude = numbers("kIq2Levels")[level8("kIq2XsPoints", word & 511, j)]
+    scale = 2 * nibble(block, 66, i // 16) + 1
+    return f16(block, 0) * scale / 8 * magnitude * seven_signs(word >> 9, j)
+
+
+def weight_iq2_s(block, i):
+    run, j = i // 8, i % 8
+    entry = block[2 + run] + 256 * (block[66 + run // 4] >> 2 * (run % 4) & 3)
+    magnitude = numbers("kIq2Levels")[level8("kIq2SPoints", entry, j)]
+    scale = 2 * nibble(block, 74, i // 16) + 1
+    return f16(block, 0) * scale / 8 * magnitude * sign_of(block[34 + run], j)
+
+
+def weight_iq3_xxs(block, i):
+    word = u32(block, 66 + 4 * (i // 32))
+    magnitude = numbers("kIq3XxsLevels")[level4("kIq3XxsPoints", block[2 + i // 4], i % 4)]
+    sign = seven_signs(word >> 7 * (i // 8 % 4) & 127, i % 8)
+    return f16(block, 0) * (2 * (word >> 28) + 1) / 4 * magnitude * sign
+
+
+def weight_iq3_s(block, i):
+    point = i // 4
+    entry = block[2 + point] + 256 * (block[66 + point // 8] >> point % 8 & 1)
+    magnitude = numbers("kIq3SLevels")[level4("kIq3SPoints", entry, i % 4)]
+    scale = 2 * nibble(block, 106, i // 32) + 1
+    return f16(block, 0) * scale * magnitude * sign_of(block[74 + i // 8], i % 8)
+
+
+def weight_iq1_s(block, i):
+    run, j = i // 8, i % 8
+    word = u16(block, 34 + 2 * (i // 32))
+    level = level8("kIq1Points", block[2 + run] + 256 * (word >> 3 * (run % 4) & 7), j)
+    delta = -1 / 8 if word >> 15 else 1 / 8
+    return f16(block, 0) * (2 * (word >> 12 & 7) + 1) * (level - 1 + delta)
+
+
+def weight_iq1_m(block, i):
+    run, j = i // 8, i % 8
+    d = sum(u16(block, 48 + 2 * k) >> 12 << 4 * k for k in range(4))
+    half = nibble(block, 32, run)
+    level = level8("kIq1Points", block[run] + 256 * (half & 7), j)
+    delta = -1 / 8 if half & 8 else 1 / 8
+    scale = u16(block, 48 + 2 * (i // 64)) >> 3 * (i // 16 % 4) & 7
+    return f16(struct.pack("<H", d), 0) * (2 * scale + 1) * (level - 1 + delta)
+
+
+def weight_iq4_nl(block, i):
+    return f16(block, 0) * numbers("kIq4Values")[split_nibble(block, 2, i)]
+
+
+def weight_iq4_xs(block, i):
+    group = i // 32
+    scale = nibble(block, 4, group) + 16 * (u16(block, 2) >> 2 * group & 3) - 32
+    value = numbers("kIq4Values")[split_nibble(block, 8 + 16 * group, i % 32)]
+    return f16(block, 0) * scale * value
+
+
+# ---- three values ----
+
+def digit(byte, place):
+    return byte * 3 ** place % 256 * 3 // 256
+
+
+def weight_tq1_0(block, i):
+    if i < 160:
+        u = digit(block[i % 32], i // 32)
+    elif i < 240:
+        u = digit(block[32 + (i - 160) % 16], (i - 160) // 16)
+    else:
+        u = digit(block[48 + (i - 240) % 4], (i - 240) // 4)
+    return f16(block, 52) * (u - 1)
+
+
+def weight_tq2_0(block, i):
+    return f16(block, 64) * (two_bits(block, 0, i) - 1)
+
+
+# ---- FP4 ----
+
+def weight_mxfp4(block, i):
+    return 2.0 ** (block[0] - 127) * numbers("kFp4Values")[split_nibble(block, 1, i)] / 2
+
+
+def ue4m3(byte):
+    exponent, fraction = byte >> 3 & 15, byte & 7
+    if byte == 0x7F:
+        return 0.0
+    return fraction * 2.0 ** -9 if exponent == 0 else (8 + fraction) * 2.0 ** (exponent - 10)
+
+
+def weight_nvfp4(block, i):
+    group, k = i // 16, i % 16
+    byte = block[4 + 8 * group + k % 8]
+    number = low(byte) if k < 8 else high(byte)
+    return ue4m3(block[group]) * numbers("kFp4Values")[number] / 2
+
+
 # name, type id, weights, bytes, places of the f16 scales, rule. In F16 and BF16 a block is one
-# value, so there is no scale to choose: value_blocks makes theirs.
+# value, so there is no scale to choose: value_blocks makes theirs; spread_blocks and byte_blocks
+# make those whose scales are no f16 in one place.
 FORMATS = (
     ("F16", 1, 1, 2, None, weight_f16),
     ("BF16", 30, 1, 2, None, weight_bf16),
@@ -193,6 +343,19 @@ FORMATS = (
     ("Q4_K", 12, 256, 144, (0, 2), weight_q4_k),
     ("Q5_K", 13, 256, 176, (0, 2), weight_q5_k),
     ("Q6_K", 14, 256, 210, (208,), weight_q6_k),
+    ("IQ1_S", 19, 256, 50, (0,), weight_iq1_s),
+    ("IQ1_M", 29, 256, 56, None, weight_iq1_m),
+    ("IQ2_XXS", 16, 256, 66, (0,), weight_iq2_xxs),
+    ("IQ2_XS", 17, 256, 74, (0,), weight_iq2_xs),
+    ("IQ2_S", 22, 256, 82, (0,), weight_iq2_s),
+    ("IQ3_XXS", 18, 256, 98, (0,), weight_iq3_xxs),
+    ("IQ3_S", 21, 256, 110, (0,), weight_iq3_s),
+    ("IQ4_NL", 20, 32, 18, (0,), weight_iq4_nl),
+    ("IQ4_XS", 23, 256, 136, (0,), weight_iq4_xs),
+    ("TQ1_0", 34, 256, 54, (52,), weight_tq1_0),
+    ("TQ2_0", 35, 256, 66, (64,), weight_tq2_0),
+    ("MXFP4", 39, 32, 17, None, weight_mxfp4),
+    ("NVFP4", 40, 64, 36, None, weight_nvfp4),
 )
 
 
@@ -238,6 +401,37 @@ def quant_blocks(random, size, places):
     return blocks
 
 
+def spread_blocks(random):
+    """IQ1_M: the f16 stands in the tops of four words."""
+    def block(bits, filling):
+        for k in range(4):
+            at = 48 + 2 * k
+            word = u16(filling, at) & 0xFFF | (bits >> 4 * k & 15) << 12
+            filling[at:at + 2] = struct.pack("<H", word)
+        return filling
+    scales = [random.f16_bits(n % 2) for n in range(RANDOM_BLOCKS)]
+    scales += [F16_SMALLEST, F16_SIGN | F16_SMALLEST, F16_LARGEST, F16_SIGN | F16_LARGEST]
+    return ([block(bits, random.bytes(56)) for bits in scales] + [bytearray(56)]
+            + [block(F16_ONE, bytearray(b"\xff" * 56))])
+
+
+def byte_blocks(random, name):
+    """MXFP4 and NVFP4: scales of a byte. MXFP4's largest are left out, whose weights no float32
+    can hold."""
+    if name == "MXFP4":
+        scales = [bytes([e]) for e in (0, 1, 2, 3, 100, 120, 124, 127, 128, 200, 251)]
+        size = 17
+    else:
+        # Every byte that a scale can be.
+        scales = [bytes(range(first, first + 4)) for first in range(0, 256, 4)]
+        size = 36
+    blocks = [bytearray(scale) + random.bytes(size - len(scale)) for scale in scales]
+    # Every value.
+    values = bytearray(low_half | 15 - low_half << 4 for low_half in range(16))
+    blocks.append(bytearray(scales[-8]) + (values * 2)[:size - len(scales[0])])
+    return blocks
+
+
 def value_blocks(random, name):
     """Single values: the corners of the format, then random finite ones."""
     if name == "F16":
@@ -262,10 +456,14 @@ def build():
     out = [b"HBLK", struct.pack("<I", len(FORMATS))]
     for name, type_id, weights, size, places, rule in FORMATS:
         random = Random(0x48424C4B + type_id)
-        if places is None:
-            blocks = value_blocks(random, name)
-        else:
+        if places is not None:
             blocks = quant_blocks(random, size, places)
+        elif name == "IQ1_M":
+            blocks = spread_blocks(random)
+        elif weights > 1:
+            blocks = byte_blocks(random, name)
+        else:
+            blocks = value_blocks(random, name)
         out.append(struct.pack("<III", type_id, len(blocks), len(blocks) * size))
         out.extend(bytes(block) for block in blocks)
         out.extend(expected_weights(block, weights, rule) for block in blocks)
