@@ -283,7 +283,7 @@ TEST(HostileLlama, ShapesThatDisagree) {
 }
 
 TEST(HostileLlama, TypesWithoutKernels) {
-  for (const DType type : {DType::I8, DType::I32, DType::F64, DType::Q8_1, DType::IQ4_NL}) {
+  for (const DType type : {DType::I8, DType::I32, DType::F64, DType::Q8_1, DType::Q8_K}) {
     for (const auto& [name, tensor] : TinyLlama().tensors) {
       TinyLlama model;
       model.tensors[name].type = type;
