@@ -84,7 +84,7 @@ class GgufFile:
         return bytes(head + bytes(-len(head) % ALIGNMENT)) + self.data[self.start:]
 
     def rewritten(self, encode):
-        """The same model with other weights: encode(tensor, weights as F32) gives type and bytes."""
+        """The same model with other weights: encode(tensor, weights in F32) gives type, bytes."""
         head, body = bytearray(self.data[:self.metadata_end]), bytearray()
         for tensor in self.tensors:
             name = tensor.name.encode()
