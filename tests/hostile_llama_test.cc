@@ -294,6 +294,20 @@ TEST(HostileLlama, TypesWithoutKernels) {
   }
 }
 
+// NVFP4 files have such tensors; to leave them out would give wrong answers without a word.
+TEST(HostileLlama, ScalesOfWholeMatrices) {
+  for (const float scale : {1.0f, 0.5f, NAN}) {
+    TinyLlama model;
+    model.tensors["blk.0.attn_q.scale"] = {{1}, DType::F32, scale};
+    const std::string error = error_of(model, cat("scale ", scale));
+    if (scale == 1.0f) {
+      EXPECT_EQ(error, "");
+    } else {
+      EXPECT_THAT(error, HasSubstr("'blk.0.attn_q.scale'"));
+    }
+  }
+}
+
 TEST(HostileLlama, WeightsThatAreNoNumbers) {
   for (const float fill : {NAN, INFINITY, -INFINITY, 3e38f}) {
     for (const auto& [name, tensor] : TinyLlama().tensors) {

@@ -49,6 +49,14 @@ Result<const float*> WeightBinder::optional_vector(std::string_view name, size_t
 
 Result<Linear> WeightBinder::linear(std::string_view prefix, size_t columns, size_t rows) {
   Linear linear;
+  const std::string scale = cat(prefix, ".scale");
+  if (has(scale)) {
+    HEARTH_TRY(const float* factor, vector(scale, 1));
+    if (*factor != 1.0f) {
+      return fail(ErrorCode::unsupported, "tensor '", scale, "' scales a whole matrix, which this ",
+                  "hearth does not apply: get the model in another quantization");
+    }
+  }
   HEARTH_TRY(linear.weight, matrix(cat(prefix, ".weight"), columns, rows));
   HEARTH_TRY(linear.bias, optional_vector(cat(prefix, ".bias"), rows));
   return linear;

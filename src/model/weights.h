@@ -72,7 +72,8 @@ class WeightBinder {
   // As vector(), but null when the file has no such tensor.
   [[nodiscard]] Result<const float*> optional_vector(std::string_view name, size_t size);
 
-  // prefix + ".weight", and prefix + ".bias" if there.
+  // prefix + ".weight", and prefix + ".bias" if there. Fails where prefix + ".scale" is anything
+  // but 1.
   [[nodiscard]] Result<Linear> linear(std::string_view prefix, size_t columns, size_t rows);
 
  private:

@@ -2,6 +2,7 @@
 """Block formats beside llama.cpp: the same weights bit for bit, and the same model."""
 import pathlib
 import struct
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -118,6 +119,28 @@ class Models(hearth.Case):
         for name, kind, weights, size, *_ in WRITTEN:
             with self.subTest(type=name):
                 self.check(name, kind, weights, size)
+
+
+class RandomModels(hearth.Case):
+    """Every quantized format through the whole program, without any other program."""
+
+    def test_every_format(self):
+        maker = pathlib.Path(hearth.PROGRAM).parent / "make_bench_model"
+        if not maker.exists():
+            self.skipTest("NOT CHECKED: make_bench_model was not built")
+        ids = [BOS, *range(3, 40)]
+        for name, *_ in WRITTEN:
+            with self.subTest(type=name), tempfile.TemporaryDirectory() as folder:
+                file = pathlib.Path(folder) / "model.gguf"
+                subprocess.run([maker, "--shape", "tiny", "--type", name, "-o", file], check=True,
+                               stderr=subprocess.DEVNULL)
+                self.assertIn(name, self.succeed("show", "-m", str(file)).text)
+                exact = self.logits(file, ids, "--kv", "f32", "--exact")
+                normal = self.logits(file, ids, "--kv", "f32", "-t", "2")
+                error = float(np.sum((normal - exact) ** 2) / np.sum(exact ** 2))
+                self.assertLess(error, NORMAL_ERROR)
+                pieces = self.logits(file, ids, "--kv", "f32", "-t", "1", "-b", "7")
+                self.assertEqual(pieces.tobytes(), normal.tobytes())
 
 
 if __name__ == "__main__":
