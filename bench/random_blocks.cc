@@ -168,11 +168,21 @@ void finish(BlockIQ4_XS& b, double sigma) {
 
 // Random bytes hold first digits of base 3 that are nearly uniform, and later ones too.
 void finish(BlockTQ1_0& b, double sigma) { b.d_f16 = half(sigma / spread(3)); }
-void finish(BlockTQ2_0& b, double sigma) {
-  // Quants of three values: 3 becomes 2.
-  for (uint8_t& byte : b.quants) byte = static_cast<uint8_t>(byte & ~(byte >> 1 & 0x55));
-  b.d_f16 = half(sigma / std::sqrt(0.75));
+// Quants of two bits that stand for one less: 3 becomes 1, and their mean 0.
+void only_three_values(uint8_t* quants, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) {
+    quants[i] = static_cast<uint8_t>(quants[i] & ~((quants[i] & 0x55) << 1));
+  }
 }
+void finish(BlockTQ2_0& b, double sigma) {
+  only_three_values(b.quants, sizeof b.quants);
+  b.d_f16 = half(sigma / std::sqrt(0.5));
+}
+void finish(BlockQ2_0& b, double sigma) {
+  only_three_values(b.quants, sizeof b.quants);
+  b.d_f16 = half(sigma / std::sqrt(0.5));
+}
+void finish(BlockQ1_0& b, double sigma) { b.d_f16 = half(sigma); }
 
 // The power of two next to the sigma: half of it, because the values are doubled.
 void finish(BlockMXFP4& b, double sigma) {
@@ -232,10 +242,14 @@ void fill_codebook_row(DType type, size_t n, double sigma, Rng& rng, std::byte* 
       return fill_blocks<BlockTQ1_0>(n, kSuperBlock, sigma, rng, out);
     case DType::TQ2_0:
       return fill_blocks<BlockTQ2_0>(n, kSuperBlock, sigma, rng, out);
+    case DType::Q1_0:
+      return fill_blocks<BlockQ1_0>(n, kBlock128, sigma, rng, out);
+    case DType::Q2_0:
+      return fill_blocks<BlockQ2_0>(n, kBlock64, sigma, rng, out);
     case DType::MXFP4:
       return fill_blocks<BlockMXFP4>(n, kSmallBlock, sigma, rng, out);
     case DType::NVFP4:
-      return fill_blocks<BlockNVFP4>(n, kNvfp4Block, sigma, rng, out);
+      return fill_blocks<BlockNVFP4>(n, kBlock64, sigma, rng, out);
     default:
       return;
   }

@@ -11,7 +11,8 @@ namespace hearth {
 
 inline constexpr int kSmallBlock = 32;   // weights in a block of the Qn_0 and Qn_1 formats
 inline constexpr int kSuperBlock = 256;  // weights in a block of the Qn_K formats
-inline constexpr int kNvfp4Block = 64;
+inline constexpr int kBlock64 = 64;      // in a block of NVFP4 and Q2_0
+inline constexpr int kBlock128 = 128;    // in a block of Q1_0
 
 struct BlockQ4_0 {
   uint16_t d_f16;
@@ -153,6 +154,18 @@ struct BlockTQ2_0 {
   uint16_t d_f16;
 };
 
+// Formats of two and four values.
+
+struct BlockQ1_0 {
+  uint16_t d_f16;
+  uint8_t bits[16];  // bit i: d, else -d
+};
+
+struct BlockQ2_0 {
+  uint16_t d_f16;
+  uint8_t quants[16];  // byte i / 4, bits 2 * (i % 4): weight i, which is d * (q - 1)
+};
+
 // Four-bit floats.
 
 struct BlockMXFP4 {
@@ -174,6 +187,7 @@ static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
 static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
 static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
 static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
+static_assert(sizeof(BlockQ1_0) == 18 && sizeof(BlockQ2_0) == 18);
 static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
 
 // The six-bit scale and minimum of 32-group j (0 to 7) of Q4_K and Q5_K.

@@ -172,6 +172,18 @@ void expand(const BlockTQ2_0& b, float* out) {
   }
 }
 
+void expand(const BlockQ1_0& b, float* out) {
+  const float d = f16_to_f32(b.d_f16);
+  for (int i = 0; i < kBlock128; ++i) out[i] = ((b.bits[i / 8] >> (i % 8)) & 1) != 0 ? d : -d;
+}
+
+void expand(const BlockQ2_0& b, float* out) {
+  const float d = f16_to_f32(b.d_f16);
+  for (int i = 0; i < kBlock64; ++i) {
+    out[i] = d * static_cast<float>(((b.quants[i / 4] >> (2 * (i % 4))) & 3) - 1);
+  }
+}
+
 void expand(const BlockMXFP4& b, float* out) {
   expand_nibbles(half_scale_mxfp4(b.exponent), kFp4Values, b.quants, 16, out);
 }

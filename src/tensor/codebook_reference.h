@@ -18,6 +18,8 @@ void expand(const BlockIQ4_NL& block, float* out);
 void expand(const BlockIQ4_XS& block, float* out);
 void expand(const BlockTQ1_0& block, float* out);
 void expand(const BlockTQ2_0& block, float* out);
+void expand(const BlockQ1_0& block, float* out);
+void expand(const BlockQ2_0& block, float* out);
 void expand(const BlockMXFP4& block, float* out);
 void expand(const BlockNVFP4& block, float* out);
 

@@ -163,11 +163,17 @@ void dequantize_codebook(DType type, const std::byte* row, size_t n, float* out)
     case DType::TQ2_0:
       expand_row<BlockTQ2_0>(row, n, kSuperBlock, out);
       return;
+    case DType::Q1_0:
+      expand_row<BlockQ1_0>(row, n, kBlock128, out);
+      return;
+    case DType::Q2_0:
+      expand_row<BlockQ2_0>(row, n, kBlock64, out);
+      return;
     case DType::MXFP4:
       expand_row<BlockMXFP4>(row, n, kSmallBlock, out);
       return;
     case DType::NVFP4:
-      expand_row<BlockNVFP4>(row, n, kNvfp4Block, out);
+      expand_row<BlockNVFP4>(row, n, kBlock64, out);
       return;
     default:
       return;  // not computable: callers have checked

@@ -36,6 +36,8 @@ constexpr DTypeTraits kTraits[] = {
     {DType::TQ2_0, "TQ2_0", 256, 66, true},
     {DType::MXFP4, "MXFP4", 32, 17, true},
     {DType::NVFP4, "NVFP4", 64, 36, true},
+    {DType::Q1_0, "Q1_0", 128, 18, true},
+    {DType::Q2_0, "Q2_0", 64, 18, true},
     // Known by size only.
     {DType::Q8_1, "Q8_1", 32, 36, false},
     {DType::Q8_K, "Q8_K", 256, 292, false},

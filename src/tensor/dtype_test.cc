@@ -27,6 +27,8 @@ TEST(DTypeTest, BlockSizesAreThoseOfTheStructs) {
   EXPECT_EQ(traits(DType::IQ4_XS).block_bytes, sizeof(BlockIQ4_XS));
   EXPECT_EQ(traits(DType::TQ1_0).block_bytes, sizeof(BlockTQ1_0));
   EXPECT_EQ(traits(DType::TQ2_0).block_bytes, sizeof(BlockTQ2_0));
+  EXPECT_EQ(traits(DType::Q1_0).block_bytes, sizeof(BlockQ1_0));
+  EXPECT_EQ(traits(DType::Q2_0).block_bytes, sizeof(BlockQ2_0));
   EXPECT_EQ(traits(DType::MXFP4).block_bytes, sizeof(BlockMXFP4));
   EXPECT_EQ(traits(DType::NVFP4).block_bytes, sizeof(BlockNVFP4));
 }

@@ -235,8 +235,9 @@ struct Problem {
 
   // Whether the quants are looked up or taken apart.
   [[nodiscard]] bool has_tables() const {
-    return type == DType::TQ1_0 || type == DType::TQ2_0 || type == DType::MXFP4 ||
-           type == DType::NVFP4 || name_of(type).substr(0, 2) == "IQ";
+    return type == DType::TQ1_0 || type == DType::TQ2_0 || type == DType::Q1_0 ||
+           type == DType::Q2_0 || type == DType::MXFP4 || type == DType::NVFP4 ||
+           name_of(type).substr(0, 2) == "IQ";
   }
 
   // What may be lost where floats are subnormal.
@@ -447,7 +448,7 @@ constexpr DType kTypes[] = {
     DType::Q5_0,    DType::Q5_1,  DType::Q2_K,   DType::Q3_K,    DType::Q4_K,   DType::Q5_K,
     DType::Q6_K,    DType::IQ1_S, DType::IQ1_M,  DType::IQ2_XXS, DType::IQ2_XS, DType::IQ2_S,
     DType::IQ3_XXS, DType::IQ3_S, DType::IQ4_NL, DType::IQ4_XS,  DType::TQ1_0,  DType::TQ2_0,
-    DType::MXFP4,   DType::NVFP4};
+    DType::MXFP4,   DType::NVFP4, DType::Q1_0,   DType::Q2_0};
 
 TEST(KernelTypesTest, AreAllThatCanBeComputed) {
   size_t computable = 0;

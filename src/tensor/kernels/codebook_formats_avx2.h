@@ -356,6 +356,52 @@ struct Format<DType::TQ2_0> : SuperFormat<BlockTQ2_0, 1, false, 32> {
 };
 
 template <>
+struct Format<DType::Q1_0> {
+  static constexpr size_t kUnit = kBlock128;
+  static constexpr int kSteps = 4;
+  static constexpr size_t kUnitBytes = sizeof(BlockQ1_0);
+  static constexpr int kOffset = 1;
+  static constexpr bool kHasMin = false;
+  static constexpr int kGroup = 32;
+  static constexpr bool kEightBits = false;
+
+  struct Row : BookRow<BlockQ1_0> {
+    HEARTH_INLINE void begin(const std::byte* unit) { begin_block(unit); }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const __m256i set = bytes_of_bits(number_at<uint32_t>(block->bits + 4 * s));
+      return {
+          {_mm256_and_si256(set, _mm256_set1_epi8(2))}, _mm256_set1_ps(d()), _mm256_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q2_0> {
+  static constexpr size_t kUnit = kBlock64;
+  static constexpr int kSteps = 2;
+  static constexpr size_t kUnitBytes = sizeof(BlockQ2_0);
+  static constexpr int kOffset = 1;
+  static constexpr bool kHasMin = false;
+  static constexpr int kGroup = 32;
+  static constexpr bool kEightBits = false;
+
+  struct Row : BookRow<BlockQ2_0> {
+    HEARTH_INLINE void begin(const std::byte* unit) { begin_block(unit); }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      // A byte in each lane, moved up by 6, 12 and 18 bits: two bits of it in each byte.
+      const __m256i x = _mm256_cvtepu8_epi32(
+          _mm_loadl_epi64(reinterpret_cast<const __m128i*>(block->quants + 8 * s)));
+      const __m256i two = _mm256_or_si256(x, _mm256_slli_epi32(x, 12));
+      const __m256i four = _mm256_or_si256(two, _mm256_slli_epi32(two, 6));
+      return {
+          {_mm256_and_si256(four, _mm256_set1_epi8(3))}, _mm256_set1_ps(d()), _mm256_setzero_ps()};
+    }
+  };
+};
+
+template <>
 struct Format<DType::MXFP4> : SmallFormat<BlockMXFP4, 0, false> {
   struct Row : SmallRow<BlockMXFP4> {
     template <int>
@@ -368,7 +414,7 @@ struct Format<DType::MXFP4> : SmallFormat<BlockMXFP4, 0, false> {
 
 template <>
 struct Format<DType::NVFP4> {
-  static constexpr size_t kUnit = kNvfp4Block;
+  static constexpr size_t kUnit = kBlock64;
   static constexpr int kSteps = 2;
   static constexpr size_t kUnitBytes = sizeof(BlockNVFP4);
   static constexpr int kOffset = 0;

@@ -114,6 +114,13 @@ constexpr int kValueOffset = 128;
 constexpr LevelBytes kIq4Bytes = plus(kValueOffset, kIq4Values);
 constexpr LevelBytes kFp4Bytes = plus(kValueOffset, kFp4Values);
 
+// The four 2-bit numbers of a byte in each 32-bit lane, one in each of its bytes.
+HEARTH_INLINE __m512i spread_byte(__m512i x) {
+  const __m512i two = _mm512_or_si512(x, _mm512_slli_epi32(x, 12));
+  const __m512i four = _mm512_or_si512(two, _mm512_slli_epi32(two, 6));
+  return _mm512_and_si512(four, _mm512_set1_epi8(3));
+}
+
 // --- Signs. ---
 
 // Quants of IQ2 and IQ3 are magnitudes of at most 62 with a sign.

@@ -81,7 +81,7 @@ struct Format<DType::MXFP4> : PairFormat<BlockMXFP4, kValueOffset, false> {
 
 template <>
 struct Format<DType::NVFP4> {
-  static constexpr size_t kUnit = kNvfp4Block;
+  static constexpr size_t kUnit = kBlock64;
   static constexpr int kSteps = 1;
   static constexpr size_t kUnitBytes = sizeof(BlockNVFP4);
   static constexpr int kOffset = kValueOffset;
@@ -106,6 +106,52 @@ struct Format<DType::NVFP4> {
       const __m512 scales =
           half_scales_nvfp4(_mm256_cvtepu8_epi16(_mm_cvtsi32_si128(number_at<int>(block->scales))));
       return {bytes_of(numbers, kFp4Bytes), lanes_of_16<0>(scales), _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q1_0> {
+  static constexpr size_t kUnit = kBlock128;
+  static constexpr int kSteps = 2;
+  static constexpr size_t kUnitBytes = sizeof(BlockQ1_0);
+  static constexpr int kOffset = 1;
+  static constexpr bool kHasMin = false;
+  static constexpr int kGroup = 32;
+
+  struct Row {
+    const BlockQ1_0* block;
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ1_0*>(unit);
+    }
+    template <int s>
+    HEARTH_INLINE Step step() const {
+      const auto set = number_at<__mmask64>(block->bits + 8 * s);
+      return {_mm512_maskz_set1_epi8(set, 2), _mm512_set1_ps(_cvtsh_ss(block->d_f16)),
+              _mm512_setzero_ps()};
+    }
+  };
+};
+
+template <>
+struct Format<DType::Q2_0> {
+  static constexpr size_t kUnit = kBlock64;
+  static constexpr int kSteps = 1;
+  static constexpr size_t kUnitBytes = sizeof(BlockQ2_0);
+  static constexpr int kOffset = 1;
+  static constexpr bool kHasMin = false;
+  static constexpr int kGroup = 32;
+
+  struct Row {
+    const BlockQ2_0* block;
+    HEARTH_INLINE void begin(const std::byte* unit) {
+      block = reinterpret_cast<const BlockQ2_0*>(unit);
+    }
+    template <int>
+    HEARTH_INLINE Step step() const {
+      const __m512i bytes =
+          _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block->quants)));
+      return {spread_byte(bytes), _mm512_set1_ps(_cvtsh_ss(block->d_f16)), _mm512_setzero_ps()};
     }
   };
 };

@@ -218,6 +218,12 @@ bool with_codebook_format(DType type, Body body) {
     case DType::TQ2_0:
       body(FormatOf<DType::TQ2_0>{});
       return true;
+    case DType::Q1_0:
+      body(FormatOf<DType::Q1_0>{});
+      return true;
+    case DType::Q2_0:
+      body(FormatOf<DType::Q2_0>{});
+      return true;
     case DType::MXFP4:
       body(FormatOf<DType::MXFP4>{});
       return true;
