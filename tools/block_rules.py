@@ -2,8 +2,8 @@
 
 This is a second implementation of that page, made from it alone and never from the C++ code, so
 that the two can disagree. It is slow on purpose: one weight at a time, in float64, in which every
-formula is exact. The lists of numbers that the page calls codebooks are too long for it; both read them in
-src/tensor/codebooks.h.
+formula is exact. The lists of numbers that the page calls codebooks are too long for it; both read
+them in src/tensor/codebooks.h.
 """
 
 import functools

@@ -1,6 +1,6 @@
 // The reference expansion of every format against an independent definition: tools/block_rules.py
-// reads the formulas of docs/formats/blocks.md weight by weight, in Python, and writes
-// tests/data/blocks.bin.
+// reads the formulas of docs/formats/blocks.md weight by weight, in Python, and block_cases.py
+// writes tests/data/blocks.bin.
 #include <gtest/gtest.h>
 
 #include <cstring>
