@@ -2,11 +2,12 @@
 //
 // Nothing is loaded point by point. All numbers of points of a block stand in one or two vectors of
 // 16-bit words; permutations look their points up in the codebook, 64 entries at a time, and give
-// the points as words of levels (codebooks.h, in another order of the bits). A vector of quants is
-// then made of four steps: each lane takes its points, shifts them to its levels, masks them and
-// looks up what the levels stand for.
+// the points as words of levels (codebooks.h, in another order of the bits).
 //
-// An Order says by dword(v, lane) which 4 of 256 weights stand in a lane of the v-th of 4 vectors.
+// 256 weights are 16 lanes of 16, in order, spread over four vectors. Vector v holds the weights
+// 2v, 2v + 1, 2v + 8 and 2v + 9 of each lane's 16: two neighbours from each of two runs of 8. So a
+// lane of points, signs or the like (two words, one for each run) is in place for every vector, and
+// all that is left for it to do is a shift.
 #pragma once
 
 #include <immintrin.h>
@@ -76,22 +77,16 @@ HEARTH_INLINE __m512i look_up(const PointWords<kPoints>& words, __m512i numbers)
   return look_up<static_cast<int>(kPoints)>(words.at, numbers);
 }
 
-// The levels of 64 weights, from the 32 points of 8 of a block.
-template <class Order, int v>
+// The levels of vector v, from 32 points of 8.
+template <int v>
 HEARTH_INLINE __m512i levels_of_8(__m512i points) {
-  static constexpr Lanes16 kIndex = lanes16([](int j) { return Order::dword(v, j / 2) / 2; });
-  static constexpr Lanes16 kShift =
-      lanes16([](int j) { return Order::dword(v, j / 2) % 2 * 4 + j % 2 * 2; });
-  const __m512i words = _mm512_permutexvar_epi16(vector_of(kIndex), points);
-  return _mm512_and_si512(_mm512_srlv_epi16(words, vector_of(kShift)), _mm512_set1_epi8(3));
+  return _mm512_and_si512(_mm512_srli_epi16(points, 2 * v), _mm512_set1_epi8(3));
 }
-// The same from the 64 points of 4 of a block.
-template <class Order, int v>
-HEARTH_INLINE __m512i levels_of_4(__m512i first, __m512i second) {
-  static constexpr Lanes16 kIndex = lanes16([](int j) { return Order::dword(v, j / 2); });
-  static constexpr Lanes16 kShift = lanes16([](int j) { return j % 2 * 3; });
-  const __m512i words = _mm512_permutex2var_epi16(first, vector_of(kIndex), second);
-  return _mm512_and_si512(_mm512_srlv_epi16(words, vector_of(kShift)), _mm512_set1_epi8(7));
+// The same from 64 points of 4: those with the first weights of the runs, those with the last.
+template <int v>
+HEARTH_INLINE __m512i levels_of_4(__m512i first, __m512i last) {
+  const __m512i points = v < 2 ? first : last;
+  return _mm512_and_si512(_mm512_srli_epi16(points, 3 * (v % 2)), _mm512_set1_epi8(7));
 }
 
 // What levels stand for, plus an offset.
@@ -155,14 +150,11 @@ struct Signs {
     set_sevens(_mm512_and_si512(_mm512_srlv_epi16(bytes, begin), _mm512_set1_epi16(127)));
   }
 
-  // Magnitudes plus kSignedOffset, with their signs.
-  template <class Order, int v>
+  // Magnitudes of vector v, plus kSignedOffset, with their signs.
+  template <int v>
   HEARTH_INLINE __m512i apply(__m512i quants) const {
-    static constexpr Lanes16 kIndex = lanes16([](int j) { return Order::dword(v, j / 2) / 2; });
-    static constexpr Lanes32 kTests = lanes32(
-        [](int j) { return Order::dword(v, j) % 2 == 0 ? 0x08040201 : int32_t(0x80402010); });
-    const __m512i bytes = _mm512_permutexvar_epi16(vector_of(kIndex), words);
-    const __mmask64 minus = _mm512_test_epi8_mask(bytes, vector_of(kTests));
+    const __m512i tests = _mm512_set1_epi16(static_cast<short>(0x0201 << (2 * v)));
+    const __mmask64 minus = _mm512_test_epi8_mask(words, tests);
     const __m512i twice = _mm512_set1_epi8(static_cast<char>(2 * kSignedOffset));
     return _mm512_mask_sub_epi8(quants, minus, twice, quants);
   }

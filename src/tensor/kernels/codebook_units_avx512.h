@@ -1,11 +1,13 @@
-// Blocks of 256 whose quants come out of codebooks or digits, on AVX-512: each as unsigned bytes in
-// any order of the weights, for prompts and answers alike.
+// Blocks of 256 whose quants come out of codebooks or digits, on AVX-512: as unsigned bytes, for
+// prompts and answers alike.
 //
 // A unit U supplies
-//   unit.begin(bytes)               reads a block
-//   U::kOffset                      what is to be subtracted from each quant
-//   unit.quants<Order, v>()         64 unsigned quants; in that order
-//   unit.scales()                   the scales of the sixteen 16-groups, in order
+//   unit.begin(bytes)      reads a block
+//   U::kOffset             what is to be subtracted from each quant
+//   U::kPairs              whether lanes have the order of codebook_parts_avx512.h; else vector v
+//                          holds the weights 4v to 4v + 3 of each lane's 16
+//   unit.quants<v>()       the v-th of four vectors
+//   unit.scales()          the scale of each lane
 #pragma once
 
 #include <immintrin.h>
@@ -34,14 +36,15 @@ struct BookUnit {
 // 32 points of 8 with signs.
 template <class Block>
 struct Iq2Unit : BookUnit<Block> {
+  static constexpr bool kPairs = true;
   static constexpr int kOffset = kSignedOffset;
   __m512i points;
   Signs signs;
 
-  template <class Order, int v>
+  template <int v>
   HEARTH_INLINE __m512i quants() const {
     static constexpr LevelBytes kLevels = plus(kSignedOffset, kIq2Levels);
-    return signs.template apply<Order, v>(bytes_of(levels_of_8<Order, v>(points), kLevels));
+    return signs.template apply<v>(bytes_of(levels_of_8<v>(points), kLevels));
   }
 };
 
@@ -92,6 +95,7 @@ struct Iq2S : Iq2Unit<BlockIQ2_S> {
 };
 
 struct Iq3Xxs : BookUnit<BlockIQ3_XXS> {
+  static constexpr bool kPairs = true;
   static constexpr int kOffset = kSignedOffset;
   __m256i words;
   __m512i points[2];
@@ -100,14 +104,15 @@ struct Iq3Xxs : BookUnit<BlockIQ3_XXS> {
   HEARTH_INLINE void begin(const std::byte* bytes) {
     set_block(bytes);
     words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block->signs));
-    points[0] = look_up(kIq3XxsWords, words_of_bytes(block->points));
-    points[1] = look_up(kIq3XxsWords, words_of_bytes(block->points + 32));
+    const __m512i numbers = _mm512_loadu_si512(block->points);
+    points[0] = look_up(kIq3XxsWords, _mm512_and_si512(numbers, _mm512_set1_epi16(255)));
+    points[1] = look_up(kIq3XxsWords, _mm512_srli_epi16(numbers, 8));
     signs.set_words_of_sevens(_mm512_cvtepu32_epi64(words));
   }
-  template <class Order, int v>
+  template <int v>
   HEARTH_INLINE __m512i quants() const {
     static constexpr LevelBytes kLevels = plus(kSignedOffset, kIq3XxsLevels);
-    return signs.apply<Order, v>(bytes_of(levels_of_4<Order, v>(points[0], points[1]), kLevels));
+    return signs.apply<v>(bytes_of(levels_of_4<v>(points[0], points[1]), kLevels));
   }
   HEARTH_INLINE __m512 scales() const {
     return odd_scales(each_twice(_mm256_srli_epi32(words, 28)), d() * 0.25f);
@@ -115,24 +120,28 @@ struct Iq3Xxs : BookUnit<BlockIQ3_XXS> {
 };
 
 struct Iq3S : BookUnit<BlockIQ3_S> {
+  static constexpr bool kPairs = true;
   static constexpr int kOffset = kSignedOffset;
   __m512i points[2];
   Signs signs;
 
   HEARTH_INLINE void begin(const std::byte* bytes) {
     set_block(bytes);
-    unrolled<2>([&](auto i) {
-      const __m512i low = words_of_bytes(block->points + 32 * i);
-      const auto ninth = number_at<uint32_t>(block->high + 4 * i);
-      points[i] =
-          look_up(kIq3SWords, _mm512_mask_add_epi16(low, ninth, low, _mm512_set1_epi16(0x100)));
-    });
+    const __m512i numbers = _mm512_loadu_si512(block->points);
+    const auto ninth = number_at<uint64_t>(block->high);
+    const auto point = [](__m512i low, uint64_t bits) {
+      const auto mask = static_cast<__mmask32>(bits);
+      return look_up(kIq3SWords, _mm512_mask_add_epi16(low, mask, low, _mm512_set1_epi16(256)));
+    };
+    points[0] = point(_mm512_and_si512(numbers, _mm512_set1_epi16(255)),
+                      _pext_u64(ninth, 0x5555555555555555));
+    points[1] = point(_mm512_srli_epi16(numbers, 8), _pext_u64(ninth, 0xAAAAAAAAAAAAAAAA));
     signs.set(block->signs);
   }
-  template <class Order, int v>
+  template <int v>
   HEARTH_INLINE __m512i quants() const {
     static constexpr LevelBytes kLevels = plus(kSignedOffset, kIq3SLevels);
-    return signs.apply<Order, v>(bytes_of(levels_of_4<Order, v>(points[0], points[1]), kLevels));
+    return signs.apply<v>(bytes_of(levels_of_4<v>(points[0], points[1]), kLevels));
   }
   HEARTH_INLINE __m512 scales() const {
     static constexpr Lanes32 kShift = lanes32([](int j) { return j / 2 * 4; });
@@ -145,6 +154,7 @@ struct Iq3S : BookUnit<BlockIQ3_S> {
 // 32 points of 8, raised or not.
 template <class Block>
 struct Iq1Unit : BookUnit<Block> {
+  static constexpr bool kPairs = true;
   static constexpr int kOffset = kIq1Offset;
   __m512i points;
   __m512i raised;  // a word for each run of 8: 2 in both bytes, or 0
@@ -156,12 +166,10 @@ struct Iq1Unit : BookUnit<Block> {
                                                 _mm512_slli_epi16(three, 8)));
     raised = _mm512_andnot_si512(_mm512_srai_epi16(delta, 15), _mm512_set1_epi16(0x0202));
   }
-  template <class Order, int v>
+  template <int v>
   HEARTH_INLINE __m512i quants() const {
     static constexpr LevelBytes kLevels = plus(0, kIq1Levels);
-    static constexpr Lanes16 kIndex = lanes16([](int j) { return Order::dword(v, j / 2) / 2; });
-    return _mm512_add_epi8(bytes_of(levels_of_8<Order, v>(points), kLevels),
-                           _mm512_permutexvar_epi16(vector_of(kIndex), raised));
+    return _mm512_add_epi8(bytes_of(levels_of_8<v>(points), kLevels), raised);
   }
 };
 
@@ -205,7 +213,11 @@ struct Iq1M : Iq1Unit<BlockIQ1_M> {
   static constexpr Lanes32 kQuarter = lanes32([](int j) { return j / 4; });
 };
 
+// Which of the 64 fours of weights stands in a lane, where that has no pairs.
+constexpr int four_of(int v, int lane) { return 4 * lane + v; }
+
 struct Tq1 : BookUnit<BlockTQ1_0> {
+  static constexpr bool kPairs = false;
   static constexpr int kOffset = 1;
   __m512i bytes;  // 48 of five digits, 4 of four
 
@@ -214,8 +226,7 @@ struct Tq1 : BookUnit<BlockTQ1_0> {
     bytes = _mm512_maskz_loadu_epi32(0x1FFF, unit);
   }
 
-  // Of the 64 fours of weights of a block: the word of bytes that they stand in, and the place of
-  // their digits there.
+  // The word of bytes that a four stands in, and the place of its digits there.
   static constexpr int word_of(int dword) {
     return dword < 40 ? dword % 8 : dword < 60 ? 8 + dword % 4 : 12;
   }
@@ -228,11 +239,10 @@ struct Tq1 : BookUnit<BlockTQ1_0> {
     return power;
   }
 
-  template <class Order, int v>
+  template <int v>
   HEARTH_INLINE __m512i quants() const {
-    static constexpr Lanes32 kIndex = lanes32([](int j) { return word_of(Order::dword(v, j)); });
-    static constexpr Lanes16 kPower =
-        lanes16([](int j) { return power_of(Order::dword(v, j / 2)); });
+    static constexpr Lanes32 kIndex = lanes32([](int j) { return word_of(four_of(v, j)); });
+    static constexpr Lanes16 kPower = lanes16([](int j) { return power_of(four_of(v, j / 2)); });
     const __m512i words = _mm512_permutexvar_epi32(vector_of(kIndex), bytes);
     // Times a power of 3, a byte loses the digits before.
     const __m512i even = _mm512_mullo_epi16(words, vector_of(kPower));
@@ -247,6 +257,7 @@ struct Tq1 : BookUnit<BlockTQ1_0> {
 };
 
 struct Tq2 : BookUnit<BlockTQ2_0> {
+  static constexpr bool kPairs = false;
   static constexpr int kOffset = 1;
   __m512i bytes;
 
@@ -255,11 +266,11 @@ struct Tq2 : BookUnit<BlockTQ2_0> {
     bytes = _mm512_loadu_si512(block->quants);
   }
 
-  template <class Order, int v>
+  template <int v>
   HEARTH_INLINE __m512i quants() const {
     static constexpr Lanes32 kIndex =
-        lanes32([](int j) { return Order::dword(v, j) / 32 * 8 + Order::dword(v, j) % 8; });
-    static constexpr Lanes32 kShift = lanes32([](int j) { return Order::dword(v, j) / 8 % 4 * 2; });
+        lanes32([](int j) { return four_of(v, j) / 32 * 8 + four_of(v, j) % 8; });
+    static constexpr Lanes32 kShift = lanes32([](int j) { return four_of(v, j) / 8 % 4 * 2; });
     const __m512i words = _mm512_permutexvar_epi32(vector_of(kIndex), bytes);
     return _mm512_and_si512(_mm512_srlv_epi32(words, vector_of(kShift)), _mm512_set1_epi8(3));
   }

@@ -35,12 +35,24 @@ struct Isa512 {
   static void arrange(const int8_t* quants, const float* scales, ColumnUnit& out);
 };
 
+// A format may take the 16 weights of a lane in pairs: 0, 1, 8, 9, then 2, 3, 10, 11 and so on.
+template <class F>
+concept InPairs = F::kPairs;
+
+template <class F>
+HEARTH_INLINE __m512i sixteens(const int8_t* quants) {
+  const __m512i q = _mm512_loadu_si512(quants);
+  if constexpr (!InPairs<F>) return q;
+  const __m128i pairs = _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+  return _mm512_shuffle_epi8(q, _mm512_broadcast_i32x4(pairs));
+}
+
 // Each vector takes its 16 fours of quants out of all 64: those from the first and from the second
 // half are looked up separately.
 template <class F>
 void Isa512::arrange(const int8_t* quants, const float* scales, ColumnUnit& out) {
-  const __m512i q[] = {_mm512_loadu_si512(quants), _mm512_loadu_si512(quants + 64),
-                       _mm512_loadu_si512(quants + 128), _mm512_loadu_si512(quants + 192)};
+  const __m512i q[] = {sixteens<F>(quants), sixteens<F>(quants + 64), sixteens<F>(quants + 128),
+                       sixteens<F>(quants + 192)};
   __m512i sums = int_zero();
   unrolled<kUnitVectors>([&](auto v) {
     constexpr int kV = v;

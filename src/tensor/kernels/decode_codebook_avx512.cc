@@ -20,12 +20,13 @@ struct Format : BySixteens {
   static constexpr size_t kUnitBytes = UnitOf<type>::kBytes;
   static constexpr int kOffset = Unit::kOffset;
   static constexpr bool kHasMin = false;
+  static constexpr bool kPairs = Unit::kPairs;
 
   static HEARTH_INLINE Weights unpack(const std::byte* bytes) {
     Unit unit;
     unit.begin(bytes);
     Weights out;
-    unrolled<kUnitVectors>([&](auto v) { out.quants[v] = unit.template quants<BySixteens, v>(); });
+    unrolled<kUnitVectors>([&](auto v) { out.quants[v] = unit.template quants<v>(); });
     out.scale = unit.scales();
     return out;
   }

@@ -8,9 +8,29 @@
 namespace hearth {
 namespace {
 
-struct InOrder {
-  static constexpr int dword(int v, int lane) { return 16 * v + lane; }
-};
+// From four vectors of lanes of 16 weights, a quarter of each in each vector, to the order of the
+// weights.
+HEARTH_INLINE void bring_into_order(__m512i (&q)[4]) {
+  const __m512i a = _mm512_unpacklo_epi32(q[0], q[1]), b = _mm512_unpackhi_epi32(q[0], q[1]);
+  const __m512i c = _mm512_unpacklo_epi32(q[2], q[3]), d = _mm512_unpackhi_epi32(q[2], q[3]);
+  // Lanes 4 i + j of all four vectors, for each 128-bit lane i.
+  const __m512i lanes[] = {_mm512_unpacklo_epi64(a, c), _mm512_unpackhi_epi64(a, c),
+                           _mm512_unpacklo_epi64(b, d), _mm512_unpackhi_epi64(b, d)};
+  const __m512i low01 = _mm512_shuffle_i32x4(lanes[0], lanes[1], 0x44);
+  const __m512i high01 = _mm512_shuffle_i32x4(lanes[0], lanes[1], 0xEE);
+  const __m512i low23 = _mm512_shuffle_i32x4(lanes[2], lanes[3], 0x44);
+  const __m512i high23 = _mm512_shuffle_i32x4(lanes[2], lanes[3], 0xEE);
+  q[0] = _mm512_shuffle_i32x4(low01, low23, 0x88);
+  q[1] = _mm512_shuffle_i32x4(low01, low23, 0xDD);
+  q[2] = _mm512_shuffle_i32x4(high01, high23, 0x88);
+  q[3] = _mm512_shuffle_i32x4(high01, high23, 0xDD);
+}
+
+// Sixteen weights that stand in pairs of two runs of 8.
+HEARTH_INLINE __m512i without_pairs(__m512i q) {
+  const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  return _mm512_shuffle_epi8(q, _mm512_broadcast_i32x4(order));
+}
 
 template <DType type>
 struct Format {
@@ -23,16 +43,20 @@ struct Format {
   static constexpr int kGroup = UnitOf<type>::kGroup;
 
   struct Row {
-    Unit unit;
+    __m512i quants[4];
     __m512 scales;
 
     HEARTH_INLINE void begin(const std::byte* bytes) {
+      Unit unit;
       unit.begin(bytes);
       scales = unit.scales();
+      unrolled<4>([&](auto v) { quants[v] = unit.template quants<v>(); });
+      bring_into_order(quants);
     }
     template <int s>
     HEARTH_INLINE Step step() const {
-      return {unit.template quants<InOrder, s>(), lanes_of_16<s>(scales), _mm512_setzero_ps()};
+      const __m512i q = Unit::kPairs ? without_pairs(quants[s]) : quants[s];
+      return {q, lanes_of_16<s>(scales), _mm512_setzero_ps()};
     }
   };
 };
