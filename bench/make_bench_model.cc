@@ -44,7 +44,8 @@ int main(int argc, char** argv) {
   hearth::bench::Options options;
   CLI::App app{"Writes a GGUF model of random weights, directly in any format", "make_bench_model"};
   app.add_option("--shape", options.shape, "tiny, 0.6b, 1b or 7b")->capture_default_str();
-  app.add_option("--type", options.type, "A format (Q4_0, Q8_0, F16 ...) or Q3_K_M, Q4_K_M, Q5_K_M")
+  app.add_option("--type", options.type,
+                 "A format (Q4_0, IQ4_XS, MXFP4, F16 ...) or Q3_K_M, Q4_K_M, Q5_K_M")
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Seed of the weights")->capture_default_str();
   app.add_option("-o,--output", options.output, "File to write")->required();

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tensor/blocks.h"
+#include "tensor/codebooks.h"
 #include "tensor/float16.h"
 
 namespace hearth::bench {
@@ -76,6 +77,127 @@ void finish(BlockQ6_K& b, double sigma) {
   b.d_f16 = half(sigma / spread(64) / kScale);
 }
 
+// --- Codebooks: all scales of a block alike, points and signs random. ---
+
+// The root of the mean square of a codebook's weights.
+template <size_t kPoints, class ValueOf>
+double size_of_points(const uint16_t (&points)[kPoints], int weights, ValueOf value) {
+  double sum = 0;
+  for (const uint16_t point : points) {
+    for (int j = 0; j < weights; ++j) {
+      const double v = value(point, j);
+      sum += v * v;
+    }
+  }
+  return std::sqrt(sum / static_cast<double>(kPoints) / weights);
+}
+template <size_t kPoints>
+double size_of_iq2(const uint16_t (&points)[kPoints]) {
+  return size_of_points(points, 8, [](uint16_t p, int j) { return kIq2Levels[level_of_8(p, j)]; });
+}
+template <size_t kPoints>
+double size_of_iq3(const uint16_t (&points)[kPoints], const uint8_t (&levels)[8]) {
+  return size_of_points(points, 4, [&](uint16_t p, int j) { return levels[level_of_4(p, j)]; });
+}
+double size_of_iq1() {
+  // An eighth more or less, as often one as the other.
+  const double grid =
+      size_of_points(kIq1Points, 8, [](uint16_t p, int j) { return level_of_8(p, j) - 1; });
+  return std::sqrt(grid * grid + 1.0 / 64);
+}
+double size_of_values(const int8_t (&values)[16]) {
+  double sum = 0;
+  for (const int8_t v : values) sum += v * v;
+  return std::sqrt(sum / 16);
+}
+
+// Scales of 4 bits, all 8: 17 times an eighth (IQ2), a quarter (IQ3_XXS) or 1 (IQ3_S).
+constexpr uint8_t kHalves = 0x88;
+constexpr double kOdd = 17;
+void set_top_half(uint8_t& byte) { byte = static_cast<uint8_t>((byte & 15) | 0x80); }
+
+void finish(BlockIQ2_XXS& b, double sigma) {
+  for (auto& group : b.groups) set_top_half(group[7]);
+  static const double size = size_of_iq2(kIq2XxsPoints);
+  b.d_f16 = half(8 * sigma / size / kOdd);
+}
+void finish(BlockIQ2_XS& b, double sigma) {
+  std::memset(b.scales, kHalves, sizeof b.scales);
+  static const double size = size_of_iq2(kIq2XsPoints);
+  b.d_f16 = half(8 * sigma / size / kOdd);
+}
+void finish(BlockIQ2_S& b, double sigma) {
+  std::memset(b.scales, kHalves, sizeof b.scales);
+  static const double size = size_of_iq2(kIq2SPoints);
+  b.d_f16 = half(8 * sigma / size / kOdd);
+}
+void finish(BlockIQ3_XXS& b, double sigma) {
+  for (auto& word : b.signs) set_top_half(word[3]);
+  static const double size = size_of_iq3(kIq3XxsPoints, kIq3XxsLevels);
+  b.d_f16 = half(4 * sigma / size / kOdd);
+}
+void finish(BlockIQ3_S& b, double sigma) {
+  std::memset(b.scales, kHalves, sizeof b.scales);
+  static const double size = size_of_iq3(kIq3SPoints, kIq3SLevels);
+  b.d_f16 = half(sigma / size / kOdd);
+}
+
+// Scales of 3 bits, all 4: 9 times d.
+void finish(BlockIQ1_S& b, double sigma) {
+  for (auto& word : b.high) word[1] = static_cast<uint8_t>((word[1] & 0x8F) | 0x40);
+  static const double size = size_of_iq1();
+  b.d_f16 = half(sigma / size / 9);
+}
+void finish(BlockIQ1_M& b, double sigma) {
+  static const double size = size_of_iq1();
+  const uint16_t d = half(sigma / size / 9);
+  for (int i = 0; i < 4; ++i) {
+    const int word = 0x924 | ((d >> (4 * i)) & 15) << 12;
+    b.scales[2 * i] = static_cast<uint8_t>(word);
+    b.scales[2 * i + 1] = static_cast<uint8_t>(word >> 8);
+  }
+}
+
+void finish(BlockIQ4_NL& b, double sigma) { b.d_f16 = half(sigma / size_of_values(kIq4Values)); }
+void finish(BlockIQ4_XS& b, double sigma) {
+  // All eight scales 16: stored as 48, low halves 0 and high bits 3.
+  std::memset(b.scales_low, 0, sizeof b.scales_low);
+  std::memset(b.scales_high, 0xFF, sizeof b.scales_high);
+  b.d_f16 = half(sigma / size_of_values(kIq4Values) / 16);
+}
+
+// Random bytes hold first digits of base 3 that are nearly uniform, and later ones too.
+void finish(BlockTQ1_0& b, double sigma) { b.d_f16 = half(sigma / spread(3)); }
+// Quants of two bits that stand for one less: 3 becomes 1, and their mean 0.
+void only_three_values(uint8_t* quants, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) {
+    quants[i] = static_cast<uint8_t>(quants[i] & ~((quants[i] & 0x55) << 1));
+  }
+}
+void finish(BlockTQ2_0& b, double sigma) {
+  only_three_values(b.quants, sizeof b.quants);
+  b.d_f16 = half(sigma / std::sqrt(0.5));
+}
+void finish(BlockQ2_0& b, double sigma) {
+  only_three_values(b.quants, sizeof b.quants);
+  b.d_f16 = half(sigma / std::sqrt(0.5));
+}
+void finish(BlockQ1_0& b, double sigma) { b.d_f16 = half(sigma); }
+
+// The power of two next to the sigma: half of it, because the values are doubled.
+void finish(BlockMXFP4& b, double sigma) {
+  const double exponent = std::round(std::log2(2 * sigma / size_of_values(kFp4Values)));
+  b.exponent = static_cast<uint8_t>(127 + exponent);
+}
+void finish(BlockNVFP4& b, double sigma) {
+  // A power of two, in 4 bits of exponent with bias 7 above 3 bits of fraction; below 2^-6 the
+  // fraction alone, in units of 2^-9.
+  const double exponent = std::round(std::log2(2 * sigma / size_of_values(kFp4Values)));
+  const double bits =
+      exponent < -6 ? std::fmax(std::exp2(exponent + 9), 1) : 8 * std::fmin(exponent + 7, 15);
+  std::memset(b.scales, static_cast<int>(bits), sizeof b.scales);
+}
+
 template <class Block>
 void fill_blocks(size_t n, size_t block_weights, double sigma, Rng& rng, std::byte* out) {
   for (size_t i = 0; i < n / block_weights; ++i) {
@@ -93,6 +215,43 @@ void fill_floats(size_t n, double sigma, Rng& rng, std::byte* out, Convert conve
   for (size_t i = 0; i < n; ++i) {
     const Stored value = convert(static_cast<float>((rng.uniform() - 0.5) * width));
     std::memcpy(out + i * sizeof value, &value, sizeof value);
+  }
+}
+
+void fill_codebook_row(DType type, size_t n, double sigma, Rng& rng, std::byte* out) {
+  switch (type) {
+    case DType::IQ1_S:
+      return fill_blocks<BlockIQ1_S>(n, kSuperBlock, sigma, rng, out);
+    case DType::IQ1_M:
+      return fill_blocks<BlockIQ1_M>(n, kSuperBlock, sigma, rng, out);
+    case DType::IQ2_XXS:
+      return fill_blocks<BlockIQ2_XXS>(n, kSuperBlock, sigma, rng, out);
+    case DType::IQ2_XS:
+      return fill_blocks<BlockIQ2_XS>(n, kSuperBlock, sigma, rng, out);
+    case DType::IQ2_S:
+      return fill_blocks<BlockIQ2_S>(n, kSuperBlock, sigma, rng, out);
+    case DType::IQ3_XXS:
+      return fill_blocks<BlockIQ3_XXS>(n, kSuperBlock, sigma, rng, out);
+    case DType::IQ3_S:
+      return fill_blocks<BlockIQ3_S>(n, kSuperBlock, sigma, rng, out);
+    case DType::IQ4_NL:
+      return fill_blocks<BlockIQ4_NL>(n, kSmallBlock, sigma, rng, out);
+    case DType::IQ4_XS:
+      return fill_blocks<BlockIQ4_XS>(n, kSuperBlock, sigma, rng, out);
+    case DType::TQ1_0:
+      return fill_blocks<BlockTQ1_0>(n, kSuperBlock, sigma, rng, out);
+    case DType::TQ2_0:
+      return fill_blocks<BlockTQ2_0>(n, kSuperBlock, sigma, rng, out);
+    case DType::Q1_0:
+      return fill_blocks<BlockQ1_0>(n, kBlock128, sigma, rng, out);
+    case DType::Q2_0:
+      return fill_blocks<BlockQ2_0>(n, kBlock64, sigma, rng, out);
+    case DType::MXFP4:
+      return fill_blocks<BlockMXFP4>(n, kSmallBlock, sigma, rng, out);
+    case DType::NVFP4:
+      return fill_blocks<BlockNVFP4>(n, kBlock64, sigma, rng, out);
+    default:
+      return;
   }
 }
 
@@ -127,7 +286,7 @@ void fill_random_row(DType type, size_t n, double sigma, Rng& rng, std::byte* ou
     case DType::Q6_K:
       return fill_blocks<BlockQ6_K>(n, kSuperBlock, sigma, rng, out);
     default:
-      return;
+      return fill_codebook_row(type, n, sigma, rng, out);
   }
 }
 

@@ -27,9 +27,9 @@ struct Shape {
 // none.
 [[nodiscard]] const Shape* find_shape(std::string_view name);
 
-// Which format each tensor gets. `type` is a format ("Q4_0", "F16") or one of the mixes Q3_K_M,
-// Q4_K_M, Q5_K_M. Quantized models keep their output matrix (or tied embedding) in Q6_K and their
-// norms in F32, as is usual.
+// Which format each tensor gets. `type` is a format ("Q4_0", "IQ4_XS", "F16") or one of the mixes
+// Q3_K_M, Q4_K_M, Q5_K_M. Quantized models keep their output matrix (or tied embedding) in Q6_K and
+// their norms in F32, as is usual.
 using DoneCallback = std::function<void(uint64_t bytes_done, uint64_t bytes_total)>;
 [[nodiscard]] Result<void> write_random_model(const Shape& shape, std::string_view type,
                                               uint64_t seed, const gguf::Writer::Sink& sink,

@@ -1,9 +1,7 @@
 #!/usr/bin/python3
 """Writes tests/data/blocks.bin: blocks of every format with the weights they stand for.
 
-This is a second implementation of docs/formats/blocks.md, made from that page alone and never from
-the C++ code, so that the two can disagree. It is slow on purpose: one weight at a time, in float64,
-in which every formula is exact, rounded once to float32 at the end.
+The weights come from block_rules.py, exact in float64, and are rounded once to float32 at the end.
 
     tools/block_cases.py            write the file
     tools/block_cases.py --check    fail when the file is not what this script would write
@@ -25,174 +23,49 @@ import pathlib
 import struct
 import sys
 
-DEFAULT_PATH = pathlib.Path(__file__).resolve().parent.parent / "tests" / "data" / "blocks.bin"
+import block_rules as rules
+from block_rules import F16_SIGN, u16
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEFAULT_PATH = ROOT / "tests" / "data" / "blocks.bin"
 
 RANDOM_BLOCKS = 6
 F16_ONE = 0x3C00
 F16_SMALLEST = 0x0001  # a subnormal number
 F16_LARGEST = 0x7BFF
-F16_SIGN = 0x8000
-
-
-# ---- number formats ----
-
-def u16(block, at):
-    return block[at] | block[at + 1] << 8
-
-
-def i8(byte):
-    return byte - 256 if byte >= 128 else byte
-
-
-def low(byte):
-    return byte & 15
-
-
-def high(byte):
-    return byte >> 4
-
-
-def f16(block, at):
-    bits = u16(block, at)
-    sign = -1.0 if bits & F16_SIGN else 1.0
-    exponent = bits >> 10 & 31
-    fraction = bits & 1023
-    if exponent == 31:
-        raise ValueError("infinities and NaNs are not among the cases")
-    if exponent == 0:
-        return sign * fraction * 2.0 ** -24
-    return sign * (1024 + fraction) * 2.0 ** (exponent - 25)
-
-
-def bf16(block, at):
-    bits = u16(block, at)
-    sign = -1.0 if bits & 0x8000 else 1.0
-    exponent = bits >> 7 & 255
-    fraction = bits & 127
-    if exponent == 255:
-        raise ValueError("infinities and NaNs are not among the cases")
-    if exponent == 0:
-        return sign * fraction * 2.0 ** -133
-    return sign * (128 + fraction) * 2.0 ** (exponent - 134)
-
-
-# ---- one weight of a block ----
-
-def weight_f16(block, i):
-    return f16(block, 2 * i)
-
-
-def weight_bf16(block, i):
-    return bf16(block, 2 * i)
-
-
-def weight_q8_0(block, i):
-    return f16(block, 0) * i8(block[2 + i])
-
-
-def split_nibble(block, at, i):
-    """Weights 0..15 are low nibbles, weights 16..31 the high nibbles of the same bytes."""
-    return low(block[at + i]) if i < 16 else high(block[at + i - 16])
-
-
-def bit_of_word(block, at, i):
-    return block[at + i // 8] >> i % 8 & 1
-
-
-def weight_q4_0(block, i):
-    return f16(block, 0) * (split_nibble(block, 2, i) - 8)
-
-
-def weight_q4_1(block, i):
-    return f16(block, 0) * split_nibble(block, 4, i) + f16(block, 2)
-
-
-def weight_q5_0(block, i):
-    u = split_nibble(block, 6, i) + 16 * bit_of_word(block, 2, i)
-    return f16(block, 0) * (u - 16)
-
-
-def weight_q5_1(block, i):
-    u = split_nibble(block, 8, i) + 16 * bit_of_word(block, 4, i)
-    return f16(block, 0) * u + f16(block, 2)
-
-
-def half_run_k(i):
-    """Where weight i of a block of 256 stands: half of 128, run of 32, place in the run."""
-    return i // 128, i % 128 // 32, i % 32
-
-
-def two_bits(block, at, i):
-    half, run, k = half_run_k(i)
-    return block[at + 32 * half + k] >> 2 * run & 3
-
-
-def weight_q2_k(block, i):
-    scale = low(block[i // 16])
-    minimum = high(block[i // 16])
-    return f16(block, 80) * scale * two_bits(block, 16, i) - f16(block, 82) * minimum
-
-
-def scale_q3_k(block, j):
-    lower = low(block[96 + j]) if j < 8 else high(block[96 + j - 8])
-    upper = block[96 + 8 + j % 4] >> 2 * (j // 4) & 3
-    return lower + 16 * upper
-
-
-def weight_q3_k(block, i):
-    half, run, k = half_run_k(i)
-    u = two_bits(block, 32, i) + 4 * (block[k] >> 4 * half + run & 1)
-    return f16(block, 108) * (scale_q3_k(block, i // 16) - 32) * (u - 4)
-
-
-def scale_and_minimum(block, j):
-    """Pair j of the twelve packed bytes that Q4_K and Q5_K keep from byte 4 on."""
-    s = block[4:16]
-    if j < 4:
-        return s[j] & 63, s[j + 4] & 63
-    return low(s[j + 4]) + 16 * (s[j - 4] >> 6), high(s[j + 4]) + 16 * (s[j] >> 6)
-
-
-def paired_nibble(block, at, i):
-    """Every 64 weights share 32 bytes: the first 32 weights are the low nibbles."""
-    byte = block[at + 32 * (i // 64) + i % 32]
-    return low(byte) if i % 64 < 32 else high(byte)
-
-
-def weight_q4_k(block, i):
-    scale, minimum = scale_and_minimum(block, i // 32)
-    return f16(block, 0) * scale * paired_nibble(block, 16, i) - f16(block, 2) * minimum
-
-
-def weight_q5_k(block, i):
-    scale, minimum = scale_and_minimum(block, i // 32)
-    u = paired_nibble(block, 48, i) + 16 * (block[16 + i % 32] >> i // 32 & 1)
-    return f16(block, 0) * scale * u - f16(block, 2) * minimum
-
-
-def weight_q6_k(block, i):
-    half, run, k = half_run_k(i)
-    byte = block[64 * half + 32 * (run % 2) + k]
-    nibble = low(byte) if run < 2 else high(byte)
-    u = nibble + 16 * (block[128 + 32 * half + k] >> 2 * run & 3)
-    return f16(block, 208) * i8(block[192 + i // 16]) * (u - 32)
 
 
 # name, type id, weights, bytes, places of the f16 scales, rule. In F16 and BF16 a block is one
-# value, so there is no scale to choose: value_blocks makes theirs.
+# value, so there is no scale to choose: value_blocks makes theirs; spread_blocks and byte_blocks
+# make those whose scales are no f16 in one place.
 FORMATS = (
-    ("F16", 1, 1, 2, None, weight_f16),
-    ("BF16", 30, 1, 2, None, weight_bf16),
-    ("Q8_0", 8, 32, 34, (0,), weight_q8_0),
-    ("Q4_0", 2, 32, 18, (0,), weight_q4_0),
-    ("Q4_1", 3, 32, 20, (0, 2), weight_q4_1),
-    ("Q5_0", 6, 32, 22, (0,), weight_q5_0),
-    ("Q5_1", 7, 32, 24, (0, 2), weight_q5_1),
-    ("Q2_K", 10, 256, 84, (80, 82), weight_q2_k),
-    ("Q3_K", 11, 256, 110, (108,), weight_q3_k),
-    ("Q4_K", 12, 256, 144, (0, 2), weight_q4_k),
-    ("Q5_K", 13, 256, 176, (0, 2), weight_q5_k),
-    ("Q6_K", 14, 256, 210, (208,), weight_q6_k),
+    ("F16", 1, 1, 2, None, rules.weight_f16),
+    ("BF16", 30, 1, 2, None, rules.weight_bf16),
+    ("Q8_0", 8, 32, 34, (0,), rules.weight_q8_0),
+    ("Q4_0", 2, 32, 18, (0,), rules.weight_q4_0),
+    ("Q4_1", 3, 32, 20, (0, 2), rules.weight_q4_1),
+    ("Q5_0", 6, 32, 22, (0,), rules.weight_q5_0),
+    ("Q5_1", 7, 32, 24, (0, 2), rules.weight_q5_1),
+    ("Q2_K", 10, 256, 84, (80, 82), rules.weight_q2_k),
+    ("Q3_K", 11, 256, 110, (108,), rules.weight_q3_k),
+    ("Q4_K", 12, 256, 144, (0, 2), rules.weight_q4_k),
+    ("Q5_K", 13, 256, 176, (0, 2), rules.weight_q5_k),
+    ("Q6_K", 14, 256, 210, (208,), rules.weight_q6_k),
+    ("IQ1_S", 19, 256, 50, (0,), rules.weight_iq1_s),
+    ("IQ1_M", 29, 256, 56, None, rules.weight_iq1_m),
+    ("IQ2_XXS", 16, 256, 66, (0,), rules.weight_iq2_xxs),
+    ("IQ2_XS", 17, 256, 74, (0,), rules.weight_iq2_xs),
+    ("IQ2_S", 22, 256, 82, (0,), rules.weight_iq2_s),
+    ("IQ3_XXS", 18, 256, 98, (0,), rules.weight_iq3_xxs),
+    ("IQ3_S", 21, 256, 110, (0,), rules.weight_iq3_s),
+    ("IQ4_NL", 20, 32, 18, (0,), rules.weight_iq4_nl),
+    ("IQ4_XS", 23, 256, 136, (0,), rules.weight_iq4_xs),
+    ("TQ1_0", 34, 256, 54, (52,), rules.weight_tq1_0),
+    ("TQ2_0", 35, 256, 66, (64,), rules.weight_tq2_0),
+    ("MXFP4", 39, 32, 17, None, rules.weight_mxfp4),
+    ("NVFP4", 40, 64, 36, None, rules.weight_nvfp4),
+    ("Q1_0", 41, 128, 18, (0,), rules.weight_q1_0),
+    ("Q2_0", 42, 64, 18, (0,), rules.weight_q2_0),
 )
 
 
@@ -238,6 +111,37 @@ def quant_blocks(random, size, places):
     return blocks
 
 
+def spread_blocks(random):
+    """IQ1_M: the f16 stands in the tops of four words."""
+    def block(bits, filling):
+        for k in range(4):
+            at = 48 + 2 * k
+            word = u16(filling, at) & 0xFFF | (bits >> 4 * k & 15) << 12
+            filling[at:at + 2] = struct.pack("<H", word)
+        return filling
+    scales = [random.f16_bits(n % 2) for n in range(RANDOM_BLOCKS)]
+    scales += [F16_SMALLEST, F16_SIGN | F16_SMALLEST, F16_LARGEST, F16_SIGN | F16_LARGEST]
+    return ([block(bits, random.bytes(56)) for bits in scales] + [bytearray(56)]
+            + [block(F16_ONE, bytearray(b"\xff" * 56))])
+
+
+def byte_blocks(random, name):
+    """MXFP4 and NVFP4: scales of a byte. MXFP4's largest are left out, whose weights no float32
+    can hold."""
+    if name == "MXFP4":
+        scales = [bytes([e]) for e in (0, 1, 2, 3, 100, 120, 124, 127, 128, 200, 251)]
+        size = 17
+    else:
+        # Every byte that a scale can be.
+        scales = [bytes(range(first, first + 4)) for first in range(0, 256, 4)]
+        size = 36
+    blocks = [bytearray(scale) + random.bytes(size - len(scale)) for scale in scales]
+    # Every value.
+    values = bytearray(low_half | 15 - low_half << 4 for low_half in range(16))
+    blocks.append(bytearray(scales[-8]) + (values * 2)[:size - len(scales[0])])
+    return blocks
+
+
 def value_blocks(random, name):
     """Single values: the corners of the format, then random finite ones."""
     if name == "F16":
@@ -262,10 +166,14 @@ def build():
     out = [b"HBLK", struct.pack("<I", len(FORMATS))]
     for name, type_id, weights, size, places, rule in FORMATS:
         random = Random(0x48424C4B + type_id)
-        if places is None:
-            blocks = value_blocks(random, name)
-        else:
+        if places is not None:
             blocks = quant_blocks(random, size, places)
+        elif name == "IQ1_M":
+            blocks = spread_blocks(random)
+        elif weights > 1:
+            blocks = byte_blocks(random, name)
+        else:
+            blocks = value_blocks(random, name)
         out.append(struct.pack("<III", type_id, len(blocks), len(blocks) * size))
         out.extend(bytes(block) for block in blocks)
         out.extend(expected_weights(block, weights, rule) for block in blocks)

@@ -163,7 +163,10 @@ TEST_P(SessionFormatTest, SequencesDecodedTogetherHaveTheLogitsOfEachAlone) {
 
 INSTANTIATE_TEST_SUITE_P(All, SessionFormatTest,
                          testing::Values("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0",
-                                         "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q4_K_M"),
+                                         "Q5_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q4_K_M",
+                                         "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS",
+                                         "IQ3_S", "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0", "MXFP4",
+                                         "NVFP4", "Q1_0", "Q2_0"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 // F16 rounds to 2^-12. Q8_0 and its queries are the same 8 bits that quantized weights meet, so the

@@ -255,7 +255,11 @@ Result<ExpertsWeights> Family::bind_experts(size_t layer) {
                 "' is missing or 0");
   }
   ExpertsWeights weights;
-  HEARTH_TRY(weights.router, binder.linear(name(layer, "ffn_gate_inp"), config.n_embd, count));
+  // Not as linear(): what Gemma 4 calls its scale is one of the inputs.
+  HEARTH_TRY(weights.router.weight,
+             binder.matrix(name(layer, "ffn_gate_inp.weight"), config.n_embd, count));
+  HEARTH_TRY(weights.router.bias,
+             binder.optional_vector(name(layer, "ffn_gate_inp.bias"), count));
   HEARTH_TRY(weights.selection_bias,
              binder.optional_vector(name(layer, "exp_probs_b.bias"), count));
   if (binder.has(name(layer, "ffn_gate_up_exps.weight"))) {

@@ -1,11 +1,14 @@
 #include <cstring>
 
 #include "tensor/blocks.h"
+#include "tensor/codebook_reference.h"
 #include "tensor/float16.h"
 #include "tensor/reference.h"
 
 namespace hearth::reference {
 namespace {
+
+using reference::expand;
 
 void expand(const BlockQ4_0& b, float* out) {
   const float d = f16_to_f32(b.d_f16);
@@ -125,6 +128,58 @@ void expand_halves(const std::byte* row, size_t n, float* out) {
   }
 }
 
+void dequantize_codebook(DType type, const std::byte* row, size_t n, float* out) {
+  switch (type) {
+    case DType::IQ2_XXS:
+      expand_row<BlockIQ2_XXS>(row, n, kSuperBlock, out);
+      return;
+    case DType::IQ2_XS:
+      expand_row<BlockIQ2_XS>(row, n, kSuperBlock, out);
+      return;
+    case DType::IQ2_S:
+      expand_row<BlockIQ2_S>(row, n, kSuperBlock, out);
+      return;
+    case DType::IQ3_XXS:
+      expand_row<BlockIQ3_XXS>(row, n, kSuperBlock, out);
+      return;
+    case DType::IQ3_S:
+      expand_row<BlockIQ3_S>(row, n, kSuperBlock, out);
+      return;
+    case DType::IQ1_S:
+      expand_row<BlockIQ1_S>(row, n, kSuperBlock, out);
+      return;
+    case DType::IQ1_M:
+      expand_row<BlockIQ1_M>(row, n, kSuperBlock, out);
+      return;
+    case DType::IQ4_NL:
+      expand_row<BlockIQ4_NL>(row, n, kSmallBlock, out);
+      return;
+    case DType::IQ4_XS:
+      expand_row<BlockIQ4_XS>(row, n, kSuperBlock, out);
+      return;
+    case DType::TQ1_0:
+      expand_row<BlockTQ1_0>(row, n, kSuperBlock, out);
+      return;
+    case DType::TQ2_0:
+      expand_row<BlockTQ2_0>(row, n, kSuperBlock, out);
+      return;
+    case DType::Q1_0:
+      expand_row<BlockQ1_0>(row, n, kBlock128, out);
+      return;
+    case DType::Q2_0:
+      expand_row<BlockQ2_0>(row, n, kBlock64, out);
+      return;
+    case DType::MXFP4:
+      expand_row<BlockMXFP4>(row, n, kSmallBlock, out);
+      return;
+    case DType::NVFP4:
+      expand_row<BlockNVFP4>(row, n, kBlock64, out);
+      return;
+    default:
+      return;  // not computable: callers have checked
+  }
+}
+
 }  // namespace
 
 void dequantize(DType type, const std::byte* row, size_t n, float* out) {
@@ -169,7 +224,7 @@ void dequantize(DType type, const std::byte* row, size_t n, float* out) {
       expand_row<BlockQ6_K>(row, n, kSuperBlock, out);
       return;
     default:
-      return;  // not computable: callers have checked
+      return dequantize_codebook(type, row, n, out);
   }
 }
 

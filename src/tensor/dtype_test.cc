@@ -16,6 +16,21 @@ TEST(DTypeTest, BlockSizesAreThoseOfTheStructs) {
   EXPECT_EQ(traits(DType::Q4_K).block_bytes, sizeof(BlockQ4_K));
   EXPECT_EQ(traits(DType::Q5_K).block_bytes, sizeof(BlockQ5_K));
   EXPECT_EQ(traits(DType::Q6_K).block_bytes, sizeof(BlockQ6_K));
+  EXPECT_EQ(traits(DType::IQ1_S).block_bytes, sizeof(BlockIQ1_S));
+  EXPECT_EQ(traits(DType::IQ1_M).block_bytes, sizeof(BlockIQ1_M));
+  EXPECT_EQ(traits(DType::IQ2_XXS).block_bytes, sizeof(BlockIQ2_XXS));
+  EXPECT_EQ(traits(DType::IQ2_XS).block_bytes, sizeof(BlockIQ2_XS));
+  EXPECT_EQ(traits(DType::IQ2_S).block_bytes, sizeof(BlockIQ2_S));
+  EXPECT_EQ(traits(DType::IQ3_XXS).block_bytes, sizeof(BlockIQ3_XXS));
+  EXPECT_EQ(traits(DType::IQ3_S).block_bytes, sizeof(BlockIQ3_S));
+  EXPECT_EQ(traits(DType::IQ4_NL).block_bytes, sizeof(BlockIQ4_NL));
+  EXPECT_EQ(traits(DType::IQ4_XS).block_bytes, sizeof(BlockIQ4_XS));
+  EXPECT_EQ(traits(DType::TQ1_0).block_bytes, sizeof(BlockTQ1_0));
+  EXPECT_EQ(traits(DType::TQ2_0).block_bytes, sizeof(BlockTQ2_0));
+  EXPECT_EQ(traits(DType::Q1_0).block_bytes, sizeof(BlockQ1_0));
+  EXPECT_EQ(traits(DType::Q2_0).block_bytes, sizeof(BlockQ2_0));
+  EXPECT_EQ(traits(DType::MXFP4).block_bytes, sizeof(BlockMXFP4));
+  EXPECT_EQ(traits(DType::NVFP4).block_bytes, sizeof(BlockNVFP4));
 }
 
 TEST(DTypeTest, FindsByIdAndByName) {

@@ -7,8 +7,13 @@
 // the standard analysis (Higham, Accuracy and Stability, 3.1) the result differs from the exact sum
 // by at most gamma(m + 7) * S, where gamma(k) = k u / (1 - k u), u = 2^-24 and S is the sum of the
 // terms' magnitudes. With w0 the value of a weight whose quant is 0 (the minimum, or -offset *
-// scale), a term's parts are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The reference
-// rounds once: + u |result|.
+// scale), a term's parts are at most |w| + 2 |w0|, so S <= sum (|w| + 2 |w0|) |x|. The types with
+// tables have no minimum, and what they are offset by is taken off in integers: w0 is 0. The
+// reference rounds once: + u |result|.
+//
+// Only the scales of MXFP4 reach down to where floats lose precision: a product of two scales may
+// then be off by half of the smallest float, 2^-150, and is multiplied by an integer of at most
+// 12 * 127 for each weight; each float sum may lose another 2^-150. So n * 2^-138 more.
 #include "tensor/kernels.h"
 
 #include <gtest/gtest.h>
@@ -16,6 +21,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <tuple>
 #include <vector>
 
@@ -56,20 +62,82 @@ Span quant_bytes(DType type) {
       return {16, 160};
     case DType::Q6_K:
       return {0, 192};
+    case DType::IQ1_M:
+      return {0, 48};
+    case DType::TQ1_0:
+      return {0, 52};
+    case DType::TQ2_0:
+      return {0, 64};
+    case DType::MXFP4:
+      return {1, 16};
+    case DType::NVFP4:
+      return {4, 32};
     default:
-      return {0, 0};
+      // Behind one scale, small ones among the points.
+      return {2, traits(type).block_bytes - 2};
   }
 }
 
-enum class Fill { random, zeros, largest_quants, smallest_quants, subnormal_scale, largest_scale };
-constexpr Fill kFills[] = {Fill::random,          Fill::zeros,           Fill::largest_quants,
-                           Fill::smallest_quants, Fill::subnormal_scale, Fill::largest_scale};
+// Where the scales in f16 stand; nothing for IQ1_M, whose scale is spread, and for scales of a
+// byte.
+std::vector<size_t> half_scales(DType type) {
+  switch (type) {
+    case DType::Q4_1:
+    case DType::Q5_1:
+    case DType::Q4_K:
+    case DType::Q5_K:
+      return {0, 2};
+    case DType::Q2_K:
+      return {80, 82};
+    case DType::Q3_K:
+      return {108};
+    case DType::Q6_K:
+      return {208};
+    case DType::TQ1_0:
+      return {52};
+    case DType::TQ2_0:
+      return {64};
+    case DType::IQ1_M:
+    case DType::MXFP4:
+    case DType::NVFP4:
+      return {};
+    default:
+      return {0};
+  }
+}
+
+// A block of random bytes, of which every scale is a number of moderate size.
+void fill_any_block(DType type, Rng& rng, std::byte* block) {
+  const DTypeTraits& format = traits(type);
+  for (size_t i = 0; i < format.block_bytes; ++i) block[i] = static_cast<std::byte>(rng.next());
+  for (const size_t at : half_scales(type)) {
+    block[at + 1] = (block[at + 1] & std::byte{0x83}) | std::byte{0x20};
+  }
+  if (type == DType::IQ1_M) block[55] = (block[55] & std::byte{0x8F}) | std::byte{0x20};
+  if (type == DType::MXFP4) block[0] = (block[0] & std::byte{0x07}) | std::byte{0x70};
+  for (size_t i = 0; type == DType::NVFP4 && i < 4; ++i) {
+    block[i] = rng.next() % 8 == 0 ? std::byte{0x7F} : block[i] & std::byte{0xBF};
+  }
+}
+
+enum class Fill {
+  random,
+  any_bytes,
+  zeros,
+  largest_quants,
+  smallest_quants,
+  subnormal_scale,
+  largest_scale
+};
+constexpr Fill kFills[] = {Fill::random,         Fill::any_bytes,       Fill::zeros,
+                           Fill::largest_quants, Fill::smallest_quants, Fill::subnormal_scale,
+                           Fill::largest_scale};
 
 void fill_row(DType type, size_t n, Fill fill, Rng& rng, std::byte* row) {
   bench::fill_random_row(type, n, 1.0, rng, row);
   const DTypeTraits& format = traits(type);
+  if (format.block_weights == 1) return;
   const Span quants = quant_bytes(type);
-  if (quants.length == 0) return;
   for (size_t b = 0; b < n / format.block_weights; ++b) {
     std::byte* block = row + b * format.block_bytes;
     const auto set_scales = [&](std::byte low, std::byte high) {
@@ -78,12 +146,15 @@ void fill_row(DType type, size_t n, Fill fill, Rng& rng, std::byte* row) {
         if (scale) block[i] = (i - (i < quants.offset ? 0 : quants.offset)) % 2 == 0 ? low : high;
       }
     };
+    if (fill == Fill::any_bytes) fill_any_block(type, rng, block);
     if (fill == Fill::zeros) std::memset(block, 0, format.block_bytes);
     if (fill == Fill::largest_quants) std::memset(block + quants.offset, 0xFF, quants.length);
     if (fill == Fill::smallest_quants) std::memset(block + quants.offset, 0, quants.length);
     if (fill == Fill::smallest_quants && type == DType::Q8_0) std::memset(block + 2, 0x80, 32);
     if (fill == Fill::subnormal_scale) set_scales(std::byte{1}, std::byte{0});
     if (fill == Fill::largest_scale) set_scales(std::byte{0xFF}, std::byte{0x7B});
+    // Sums of larger ones are no numbers.
+    if (fill == Fill::largest_scale && type == DType::MXFP4) block[0] = std::byte{0xE8};
   }
 }
 
@@ -160,7 +231,19 @@ struct Problem {
     }
   }
 
-  [[nodiscard]] bool quantized() const { return quant_bytes(type).length != 0; }
+  [[nodiscard]] bool quantized() const { return traits(type).block_weights != 1; }
+
+  // Whether the quants are looked up or taken apart.
+  [[nodiscard]] bool has_tables() const {
+    return type == DType::TQ1_0 || type == DType::TQ2_0 || type == DType::Q1_0 ||
+           type == DType::Q2_0 || type == DType::MXFP4 || type == DType::NVFP4 ||
+           name_of(type).substr(0, 2) == "IQ";
+  }
+
+  // What may be lost where floats are subnormal.
+  [[nodiscard]] double underflow() const {
+    return type == DType::MXFP4 ? static_cast<double>(n) * 0x1p-138 : 0.0;
+  }
 
   // S of the file comment for one row and column.
   [[nodiscard]] double magnitude(size_t row, size_t column) const {
@@ -170,11 +253,13 @@ struct Problem {
     std::vector<float> w(n), w0(n);
     reference::dequantize(type, zero.data(), n, w.data());
     const DTypeTraits& format = traits(type);
-    for (size_t b = 0; quantized() && b < n / format.block_weights; ++b) {
-      std::memset(zero.data() + b * format.block_bytes + quant_bytes(type).offset, 0,
-                  quant_bytes(type).length);
+    if (quantized() && !has_tables()) {
+      for (size_t b = 0; b < n / format.block_weights; ++b) {
+        std::memset(zero.data() + b * format.block_bytes + quant_bytes(type).offset, 0,
+                    quant_bytes(type).length);
+      }
+      reference::dequantize(type, zero.data(), n, w0.data());
     }
-    reference::dequantize(type, zero.data(), n, w0.data());
     const size_t padded = Activations::padded(n);
     double sum = 0;
     for (size_t i = 0; i < n; ++i) {
@@ -210,7 +295,7 @@ TEST_P(KernelsTest, DotStaysWithinItsBound) {
             static_cast<double>(n) / 16 + 7;  // at least m + 7, for 8 lanes of 4 quants
         const double gamma = terms * kUnit / (1 - terms * kUnit);
         const double bound = gamma * problem.magnitude(i % 6, i / 6) +
-                             kUnit * std::fabs(static_cast<double>(want[i]));
+                             kUnit * std::fabs(static_cast<double>(want[i])) + problem.underflow();
         ASSERT_LE(std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])), bound)
             << name_of(type()) << " fill " << static_cast<int>(fill) << " n " << n << " result "
             << i;
@@ -242,6 +327,7 @@ TEST_P(KernelsTest, GemmStaysWithinItsBound) {
         for (size_t i = 0; i < got.size(); ++i) {
           const double bound = gamma * problem.magnitude(i % rows, i / rows) +
                                kUnit * std::fabs(static_cast<double>(want[i])) +
+                               problem.underflow() +
                                (halves ? static_cast<double>(n) * 0x1p-125 : 0.0);
           ASSERT_LE(std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])), bound)
               << name_of(type()) << " fill " << static_cast<int>(fill) << " n " << n << " rows "
@@ -357,9 +443,21 @@ std::string case_name(const testing::TestParamInfo<std::tuple<IsaLevel, DType>>&
          std::string(name_of(std::get<1>(info.param)));
 }
 
-constexpr DType kTypes[] = {DType::F32,  DType::F16,  DType::BF16, DType::Q8_0, DType::Q4_0,
-                            DType::Q4_1, DType::Q5_0, DType::Q5_1, DType::Q2_K, DType::Q3_K,
-                            DType::Q4_K, DType::Q5_K, DType::Q6_K};
+constexpr DType kTypes[] = {
+    DType::F32,     DType::F16,   DType::BF16,   DType::Q8_0,    DType::Q4_0,   DType::Q4_1,
+    DType::Q5_0,    DType::Q5_1,  DType::Q2_K,   DType::Q3_K,    DType::Q4_K,   DType::Q5_K,
+    DType::Q6_K,    DType::IQ1_S, DType::IQ1_M,  DType::IQ2_XXS, DType::IQ2_XS, DType::IQ2_S,
+    DType::IQ3_XXS, DType::IQ3_S, DType::IQ4_NL, DType::IQ4_XS,  DType::TQ1_0,  DType::TQ2_0,
+    DType::MXFP4,   DType::NVFP4, DType::Q1_0,   DType::Q2_0};
+
+TEST(KernelTypesTest, AreAllThatCanBeComputed) {
+  size_t computable = 0;
+  for (uint32_t id = 0; id < 256; ++id) {
+    const DTypeTraits* format = find_dtype(id);
+    if (format != nullptr && format->computable) ++computable;
+  }
+  EXPECT_EQ(std::size(kTypes), computable);
+}
 
 INSTANTIATE_TEST_SUITE_P(All, KernelsTest,
                          testing::Combine(testing::ValuesIn(available_levels()),
@@ -375,7 +473,8 @@ TEST(AvxVnniTest, GivesTheBitsOfAvx2) {
   const Kernels& vnni = kernels_for(IsaLevel::avxvnni);
   const Kernels& plain = kernels_for(IsaLevel::avx2);
   for (const DType type : kTypes) {
-    for (const Fill fill : {Fill::random, Fill::largest_quants, Fill::smallest_quants}) {
+    for (const Fill fill :
+         {Fill::random, Fill::any_bytes, Fill::largest_quants, Fill::smallest_quants}) {
       Problem problem(type, 768, 21, 9, fill, 45);
       problem.pack(plain);
       std::vector<float> ours(problem.rows * problem.columns), theirs(ours.size());

@@ -86,15 +86,20 @@ class GgufFile:
         head += self.data[self.metadata_end:self.infos_end]
         return bytes(head + bytes(-len(head) % ALIGNMENT)) + self.data[self.start:]
 
-    def as_f32(self):
-        """The same model with every weight written out as F32."""
+    def rewritten(self, encode):
+        """The same model with other weights: encode(tensor, weights in F32) gives type, bytes."""
         head, body = bytearray(self.data[:self.metadata_end]), bytearray()
         for tensor in self.tensors:
             name = tensor.name.encode()
+            kind, data = encode(tensor, self.weights(tensor))
             head += struct.pack("<Q", len(name)) + name
             head += struct.pack(f"<I{len(tensor.dims)}Q", len(tensor.dims), *tensor.dims)
-            head += struct.pack("<IQ", F32, len(body))
-            body += self.weights(tensor).astype("<f4").tobytes()
+            head += struct.pack("<IQ", kind, len(body))
+            body += data
             body += bytes(-len(body) % ALIGNMENT)
         head += bytes(-len(head) % ALIGNMENT)
         return bytes(head + body)
+
+    def as_f32(self):
+        """The same model with every weight written out as F32."""
+        return self.rewritten(lambda _, weights: (F32, weights.astype("<f4").tobytes()))

@@ -130,28 +130,34 @@ using Step = StepOf<UnsignedQuants>;
 
 HEARTH_INLINE __m256 all_lanes(uint16_t half) { return _mm256_set1_ps(_cvtsh_ss(half)); }
 
+// 16 bytes, low halves before high halves.
+HEARTH_INLINE __m256i nibbles(const uint8_t* from) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  const __m256i both =
+      _mm256_inserti128_si256(_mm256_castsi128_si256(bytes), _mm_srli_epi16(bytes, 4), 1);
+  return _mm256_and_si256(both, _mm256_set1_epi8(15));
+}
+
+// All bits of byte i for bit i: byte i takes the byte i / 8 of `bits` and tests its bit i % 8.
+HEARTH_INLINE __m256i bytes_of_bits(uint32_t bits) {
+  const __m256i index =
+      _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits)), index);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
+  return _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+}
+
 template <class Block>
 struct SmallRow {
   const Block* block;
   HEARTH_INLINE void begin(const std::byte* unit) { block = reinterpret_cast<const Block*>(unit); }
   HEARTH_INLINE __m256 scale() const { return all_lanes(block->d_f16); }
-  // 16 bytes, low halves before high halves: the order of the weights.
-  HEARTH_INLINE __m256i low_quants() const {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block->quants));
-    const __m256i both =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(bytes), _mm_srli_epi16(bytes, 4), 1);
-    return _mm256_and_si256(both, _mm256_set1_epi8(15));
-  }
-  // The fifth bit of each quant, as 16: byte i takes the high byte i / 8 and tests its bit i % 8.
+  HEARTH_INLINE __m256i low_quants() const { return nibbles(block->quants); }
+  // The fifth bit of each quant, as 16.
   HEARTH_INLINE __m256i with_high_bits(__m256i quants) const {
-    int high;
+    uint32_t high;
     std::memcpy(&high, block->high, sizeof high);
-    const __m256i index =
-        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-    const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(high), index);
-    const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201));
-    const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
-    return _mm256_or_si256(quants, _mm256_and_si256(set, _mm256_set1_epi8(16)));
+    return _mm256_or_si256(quants, _mm256_and_si256(bytes_of_bits(high), _mm256_set1_epi8(16)));
   }
 };
 

@@ -8,8 +8,8 @@ Kernels make_avxvnni_kernels() {
   Kernels kernels = make_avx2_kernels();
   kernels.level = IsaLevel::avxvnni;
   kernels.name = "avxvnni";
-  kernels.dot = dot_any<Avx2, Format, Isa256>;
-  kernels.gemm = gemm_any<Avx2, Format, Isa256>;
+  kernels.dot = dot_any<Avx2, Format, Isa256, dot_codebook_avxvnni>;
+  kernels.gemm = gemm_any<Avx2, Format, Isa256, gemm_codebook_avxvnni>;
   fill_attention_avxvnni(kernels);
   return kernels;
 }

@@ -28,4 +28,12 @@ uint64_t multiply_add_bf16_avx512(uint64_t rounds);  // needs AVX-512 BF16 too
 // The dots of the AVX-512 level, which have a file of their own.
 void dot_avx512(DType type, const DotArgs& args);
 
+// dot() and gemm() for the types whose quants come out of tables.
+void dot_codebook_avx2(DType type, const DotArgs& args);
+void dot_codebook_avxvnni(DType type, const DotArgs& args);
+void dot_codebook_avx512(DType type, const DotArgs& args);
+void gemm_codebook_avx2(DType type, const DotArgs& args, std::byte* scratch);
+void gemm_codebook_avxvnni(DType type, const DotArgs& args, std::byte* scratch);
+void gemm_codebook_avx512(DType type, const DotArgs& args, std::byte* scratch);
+
 }  // namespace hearth

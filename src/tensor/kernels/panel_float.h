@@ -105,15 +105,16 @@ struct SingleFloats {
   }
 };
 
-// The gemm function of an instruction set.
-template <class S, template <DType> class FormatOf, class I>
+// The gemm function of an instruction set; `codebook` is that of the types with tables.
+template <class S, template <DType> class FormatOf, class I,
+          void (*codebook)(DType, const DotArgs&, std::byte*)>
 void gemm_any(DType type, const DotArgs& args, std::byte* scratch) {
   using M = SingleFloats<S, I>;
   if (type == DType::F32) return gemm_float<I, M, Storage::f32>(args, scratch);
   if (type == DType::F16) return gemm_float<I, M, Storage::f16>(args, scratch);
   if (type == DType::BF16) return gemm_float<I, M, Storage::bf16>(args, scratch);
-  with_format<FormatOf>(type,
-                        [&](auto format) { gemm_quantized<I, decltype(format)>(args, scratch); });
+  const auto gemm = [&](auto format) { gemm_quantized<I, decltype(format)>(args, scratch); };
+  if (!with_format<FormatOf>(type, gemm)) codebook(type, args, scratch);
 }
 
 inline PackedForm quants_or_floats(DType type) {

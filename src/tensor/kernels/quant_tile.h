@@ -141,42 +141,109 @@ void dot_quantized(const DotArgs& args) {
   for (; row < args.n_rows; ++row) dot_row_group<I, F, 1>(args, row);
 }
 
-// body(FormatOf<type>{}) for a quantized type that can be computed.
+// body(FormatOf<type>{}) for a type whose quants are whole numbers in a row; false for others.
 template <template <DType> class FormatOf, class Body>
-void with_format(DType type, Body body) {
+bool with_format(DType type, Body body) {
   switch (type) {
     case DType::Q4_0:
-      return body(FormatOf<DType::Q4_0>{});
+      body(FormatOf<DType::Q4_0>{});
+      return true;
     case DType::Q4_1:
-      return body(FormatOf<DType::Q4_1>{});
+      body(FormatOf<DType::Q4_1>{});
+      return true;
     case DType::Q5_0:
-      return body(FormatOf<DType::Q5_0>{});
+      body(FormatOf<DType::Q5_0>{});
+      return true;
     case DType::Q5_1:
-      return body(FormatOf<DType::Q5_1>{});
+      body(FormatOf<DType::Q5_1>{});
+      return true;
     case DType::Q8_0:
-      return body(FormatOf<DType::Q8_0>{});
+      body(FormatOf<DType::Q8_0>{});
+      return true;
     case DType::Q2_K:
-      return body(FormatOf<DType::Q2_K>{});
+      body(FormatOf<DType::Q2_K>{});
+      return true;
     case DType::Q3_K:
-      return body(FormatOf<DType::Q3_K>{});
+      body(FormatOf<DType::Q3_K>{});
+      return true;
     case DType::Q4_K:
-      return body(FormatOf<DType::Q4_K>{});
+      body(FormatOf<DType::Q4_K>{});
+      return true;
     case DType::Q5_K:
-      return body(FormatOf<DType::Q5_K>{});
+      body(FormatOf<DType::Q5_K>{});
+      return true;
     case DType::Q6_K:
-      return body(FormatOf<DType::Q6_K>{});
+      body(FormatOf<DType::Q6_K>{});
+      return true;
     default:
-      return;  // not computable: callers have checked
+      return false;
   }
 }
 
-// The dot function of an instruction set.
-template <class S, template <DType> class FormatOf, class I>
+// The same for a type whose quants are looked up or taken apart (tensor/codebooks.h). They are
+// compiled in files of their own, because together they take a compiler long.
+template <template <DType> class FormatOf, class Body>
+bool with_codebook_format(DType type, Body body) {
+  switch (type) {
+    case DType::IQ1_S:
+      body(FormatOf<DType::IQ1_S>{});
+      return true;
+    case DType::IQ1_M:
+      body(FormatOf<DType::IQ1_M>{});
+      return true;
+    case DType::IQ2_XXS:
+      body(FormatOf<DType::IQ2_XXS>{});
+      return true;
+    case DType::IQ2_XS:
+      body(FormatOf<DType::IQ2_XS>{});
+      return true;
+    case DType::IQ2_S:
+      body(FormatOf<DType::IQ2_S>{});
+      return true;
+    case DType::IQ3_XXS:
+      body(FormatOf<DType::IQ3_XXS>{});
+      return true;
+    case DType::IQ3_S:
+      body(FormatOf<DType::IQ3_S>{});
+      return true;
+    case DType::IQ4_NL:
+      body(FormatOf<DType::IQ4_NL>{});
+      return true;
+    case DType::IQ4_XS:
+      body(FormatOf<DType::IQ4_XS>{});
+      return true;
+    case DType::TQ1_0:
+      body(FormatOf<DType::TQ1_0>{});
+      return true;
+    case DType::TQ2_0:
+      body(FormatOf<DType::TQ2_0>{});
+      return true;
+    case DType::Q1_0:
+      body(FormatOf<DType::Q1_0>{});
+      return true;
+    case DType::Q2_0:
+      body(FormatOf<DType::Q2_0>{});
+      return true;
+    case DType::MXFP4:
+      body(FormatOf<DType::MXFP4>{});
+      return true;
+    case DType::NVFP4:
+      body(FormatOf<DType::NVFP4>{});
+      return true;
+    default:
+      return false;  // not computable: callers have checked
+  }
+}
+
+// The dot function of an instruction set; `codebook` is that of the types with tables.
+template <class S, template <DType> class FormatOf, class I,
+          void (*codebook)(DType, const DotArgs&)>
 void dot_any(DType type, const DotArgs& args) {
   if (type == DType::F32) return dot_float_rows<S, Storage::f32>(args);
   if (type == DType::F16) return dot_float_rows<S, Storage::f16>(args);
   if (type == DType::BF16) return dot_float_rows<S, Storage::bf16>(args);
-  with_format<FormatOf>(type, [&](auto format) { dot_quantized<I, decltype(format)>(args); });
+  const auto dot = [&](auto format) { dot_quantized<I, decltype(format)>(args); };
+  if (!with_format<FormatOf>(type, dot)) codebook(type, args);
 }
 
 }  // namespace

@@ -1,0 +1,46 @@
+"""llama.cpp's own reading and writing of block formats, where its library is on the machine."""
+import ctypes
+import os
+import pathlib
+import unittest
+
+import numpy as np
+
+FOLDER = pathlib.Path(os.environ.get(
+    "LLAMA_BIN_DIR", pathlib.Path.home() / ".cache/hearth-peers/llama/build/bin"))
+LIBRARY = FOLDER / "libggml-base.so"
+
+needed = unittest.skipUnless(
+    LIBRARY.exists(), "NOT CHECKED: no libggml-base.so of llama.cpp (LLAMA_BIN_DIR says where)")
+
+
+def library():
+    lib = ctypes.CDLL(str(LIBRARY))
+    lib.ggml_quantize_chunk.restype = ctypes.c_size_t
+    lib.ggml_quantize_chunk.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
+                                        *(ctypes.c_int64,) * 3, ctypes.c_void_p)
+    return lib
+
+
+def quantize(kind, rows, bytes_per_row):
+    """Rows of F32 as blocks of a type, every column taken for equally important."""
+    rows = np.ascontiguousarray(rows, dtype="<f4")
+    count, width = rows.shape
+    out = np.zeros(count * bytes_per_row, dtype=np.uint8)
+    importance = np.ones(width, dtype="<f4")
+    size = library().ggml_quantize_chunk(kind, rows.ctypes.data, out.ctypes.data, 0, count, width,
+                                         importance.ctypes.data)
+    assert size == out.size, (kind, size, out.size)
+    return out.tobytes()
+
+
+def dequantize(name, blocks, count):
+    """The `count` weights of blocks, by the function for the type that is called `name`."""
+    read = getattr(library(), f"dequantize_row_{name}")
+    read.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+    read.restype = None
+    # At an address that suits every block.
+    data = np.frombuffer(blocks, dtype=np.uint8).copy()
+    out = np.zeros(count, dtype="<f4")
+    read(data.ctypes.data, out.ctypes.data, count)
+    return out
