@@ -24,10 +24,11 @@ HEARTH_INLINE __m256i four_points(Point point) {
   const auto p = [&](int l) { return static_cast<long long>(point(l)); };
   return _mm256_setr_epi64x(p(0), p(1), p(2), p(3));
 }
-// Eight points of 4: two make a word of 64 bits.
+// Eight points of 4.
 template <class Point>
 HEARTH_INLINE __m256i eight_points(Point point) {
-  return four_points([&](int l) { return point(2 * l) | uint64_t{point(2 * l + 1)} << 32; });
+  const auto p = [&](int k) { return static_cast<int>(point(k)); };
+  return _mm256_setr_epi32(p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7));
 }
 
 // The bytes of 32 weights, turned where those of `minus` are all ones.
