@@ -1,6 +1,6 @@
 // Quantized weights whose quants come out of tables, in vectors of 32 quants: the formats of
 // isa_avx2.h for the IQ, ternary and FP4 types. Points of a codebook are loaded one by one, as the
-// bytes that they stand for; nothing is gathered, because that is not faster.
+// bytes that they stand for; gathering them is not faster.
 #pragma once
 
 #include "tensor/kernels/codebook_words.h"
@@ -31,20 +31,32 @@ HEARTH_INLINE __m256i eight_points(Point point) {
   return _mm256_setr_epi32(p(0), p(1), p(2), p(3), p(4), p(5), p(6), p(7));
 }
 
-// The bytes of 32 weights with a minus where the bit is set.
-HEARTH_INLINE SignedQuants with_signs(__m256i bytes, uint32_t signs) {
-  const __m256i minus = bytes_of_bits(signs);
+// The bytes of 32 weights, turned where those of `minus` are all ones.
+HEARTH_INLINE SignedQuants turned(__m256i bytes, __m256i minus) {
   return {_mm256_sub_epi8(_mm256_xor_si256(bytes, minus), minus)};
 }
+HEARTH_INLINE SignedQuants with_signs(__m256i bytes, uint32_t signs) {
+  return turned(bytes, bytes_of_bits(signs));
+}
 
-// Four times 7 signs in a word become four bytes of signs (eight_signs is the definition).
-HEARTH_INLINE uint32_t signs_of_sevens(uint32_t word) {
-  const uint32_t sevens =
-      (word & 0x7F) | (word & 0x3F80) << 1 | (word & 0x1FC000) << 2 | (word & 0xFE00000) << 3;
-  uint32_t odd = sevens ^ sevens >> 4;
-  odd ^= odd >> 2;
-  odd ^= odd >> 1;
-  return sevens | (odd & 0x01010101) << 7;
+// The bytes of a run of 8 weights, all ones for a minus, for each seven signs.
+struct SignBytes {
+  uint64_t at[128];
+};
+constexpr SignBytes sign_bytes() {
+  SignBytes bytes{};
+  for (uint32_t seven = 0; seven < 128; ++seven) {
+    for (int j = 0; j < 8; ++j) {
+      if ((eight_signs(seven) >> j & 1) != 0) bytes.at[seven] |= uint64_t{255} << (8 * j);
+    }
+  }
+  return bytes;
+}
+constexpr SignBytes kSignBytes = sign_bytes();
+
+// With four times 7 signs in a word.
+HEARTH_INLINE SignedQuants with_sevens(__m256i bytes, uint32_t word) {
+  return turned(bytes, four_points([&](int l) { return kSignBytes.at[word >> 7 * l & 127]; }));
 }
 
 // 8 scales as floats, one for 32 weights.
@@ -104,8 +116,8 @@ struct Format<DType::IQ2_XXS> : SuperFormat<BlockIQ2_XXS, 0, false, 32> {
     HEARTH_INLINE SignedStep step() const {
       const uint8_t* group = block->groups[s];
       const __m256i bytes = four_points([&](int l) { return kIq2XxsBytes.at[group[l]]; });
-      const uint32_t signs = signs_of_sevens(number_at<uint32_t>(group + 4));
-      return {with_signs(bytes, signs), scales.lanes<s>(), _mm256_setzero_ps()};
+      return {with_sevens(bytes, number_at<uint32_t>(group + 4)), scales.lanes<s>(),
+              _mm256_setzero_ps()};
     }
   };
 };
@@ -123,10 +135,8 @@ struct Format<DType::IQ2_XS> : SuperFormat<BlockIQ2_XS, 0, false, 16> {
     HEARTH_INLINE SignedStep step() const {
       const auto word = [&](int l) { return number_at<uint16_t>(block->words[4 * s + l]); };
       const __m256i bytes = four_points([&](int l) { return kIq2XsBytes.at[word(l) & 511]; });
-      uint32_t sevens = 0;
-      unrolled<4>([&](auto l) { sevens |= static_cast<uint32_t>(word(l) >> 9) << (7 * l); });
-      return {with_signs(bytes, signs_of_sevens(sevens)), scales.lanes_of_16<s>(),
-              _mm256_setzero_ps()};
+      const __m256i minus = four_points([&](int l) { return kSignBytes.at[word(l) >> 9]; });
+      return {turned(bytes, minus), scales.lanes_of_16<s>(), _mm256_setzero_ps()};
     }
   };
 };
@@ -165,8 +175,8 @@ struct Format<DType::IQ3_XXS> : SuperFormat<BlockIQ3_XXS, 0, false, 32> {
     HEARTH_INLINE SignedStep step() const {
       const uint8_t* points = block->points + 8 * s;
       const __m256i bytes = eight_points([&](int k) { return kIq3XxsBytes.at[points[k]]; });
-      const uint32_t signs = signs_of_sevens(number_at<uint32_t>(block->signs[s]));
-      return {with_signs(bytes, signs), scales.lanes<s>(), _mm256_setzero_ps()};
+      return {with_sevens(bytes, number_at<uint32_t>(block->signs[s])), scales.lanes<s>(),
+              _mm256_setzero_ps()};
     }
   };
 };
