@@ -24,10 +24,10 @@ uint32_t offset_of(uint32_t unit) { return (unit >> 10) << ((unit & 0x200u) >> 6
 class RuleReader {
  public:
   RuleReader(Bytes units, std::string_view replacements)
-      : units_(units), replacements_(replacements), seen_(units.size() / sizeof(uint32_t)) {}
+      : units_(units), replacements_(replacements), count_(units.size() / sizeof(uint32_t)) {}
 
   Result<void> walk() {
-    if (seen_.empty()) return bad("the double array is empty");
+    if (count_ == 0) return bad("the double array is empty");
     return children(offset_of(unit(0)));
   }
 
@@ -61,13 +61,12 @@ class RuleReader {
       }
       const unsigned label = level.next++;
       const size_t at = size_t{level.base} ^ label;
-      if (at >= seen_.size() || label_of(unit(at)) != label) continue;
-      if (seen_[at]) return bad("the double array is no tree");
-      seen_[at] = true;
+      if (at >= count_ || label_of(unit(at)) != label) continue;
       text.push_back(static_cast<char>(label));
-      if (text.size() > Charsmap::kMaxRuleBytes) {
+      if (text.size() > Charsmap::kMaxRuleBytes || ++visits_ > Charsmap::kMaxVisits) {
         return fail(ErrorCode::too_large, "metadata key '", kKey, "' has a rule of more than ",
-                    Charsmap::kMaxRuleBytes, " bytes, which is all that hearth reads");
+                    Charsmap::kMaxRuleBytes, " bytes or more than ", Charsmap::kMaxVisits,
+                    " beginnings of rules, which is all that hearth reads");
       }
       const size_t base = at ^ offset_of(unit(at));
       if (has_value(unit(at))) HEARTH_CHECK(add_rule(text, base));
@@ -77,7 +76,7 @@ class RuleReader {
   }
 
   Result<void> add_rule(const std::string& text, size_t leaf) {
-    if (leaf >= seen_.size()) return bad("a rule points outside of the double array");
+    if (leaf >= count_) return bad("a rule points outside of the double array");
     const size_t at = value_of(unit(leaf));
     if (at >= replacements_.size()) return bad("a rule points outside of the replacements");
     const size_t end = replacements_.find('\0', at);  // the last byte is a zero
@@ -95,7 +94,8 @@ class RuleReader {
 
   Bytes units_;
   std::string_view replacements_;
-  std::vector<bool> seen_;
+  size_t count_;       // of units
+  size_t visits_ = 0;  // of units; several texts may end in the same ones
 };
 
 }  // namespace

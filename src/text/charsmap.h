@@ -20,7 +20,8 @@ namespace hearth::text {
 class Charsmap {
  public:
   static constexpr size_t kMaxBytes = size_t{16} << 20;
-  static constexpr size_t kMaxRules = size_t{1} << 20;
+  static constexpr size_t kMaxRules = size_t{1} << 18;
+  static constexpr size_t kMaxVisits = size_t{1} << 19;
   static constexpr size_t kMaxRuleBytes = 64;          // of the text that is replaced
   static constexpr size_t kMaxReplacementBytes = 256;  // of what it becomes
 
@@ -28,7 +29,7 @@ class Charsmap {
   Charsmap();
 
   // Reads all rules once, so that no text can meet a bad one. bad_file: sizes that do not fit, a
-  // replacement without end or outside of the file or not in UTF-8, an array that is no tree;
+  // replacement without end or outside of the file or not in UTF-8;
   // too_large: beyond the limits above.
   [[nodiscard]] static Result<Charsmap> read(Bytes bytes);
 

@@ -1,6 +1,7 @@
 #include "text/tokenizer_bpe.h"
 
 #include "base/utf8.h"
+#include "text/space_words.h"
 
 namespace hearth::text {
 
@@ -45,7 +46,11 @@ Result<std::unique_ptr<BpeEncoder>> BpeEncoder::create(const gguf::Metadata& met
                                                        std::vector<std::string>& warnings) {
   auto encoder = std::make_unique<BpeEncoder>();
   encoder->choose_splitter(vocab, warnings);
-  encoder->map_bytes(vocab, warnings);
+  if (encoder->pre_.raw) {
+    encoder->map_characters(vocab);
+  } else {
+    encoder->map_bytes(vocab, warnings);
+  }
   HEARTH_CHECK(encoder->read_merges(metadata, vocab, warnings));
   return encoder;
 }
@@ -57,8 +62,8 @@ void BpeEncoder::choose_splitter(const Vocab& vocab, std::vector<std::string>& w
     return;
   }
   constexpr std::string_view kCost =
-      ": text is split into words as GPT-2 does, which may differ from how the model was trained "
-      "and make its answers quietly worse; ";
+      ": text is split into words by a common rule, which may differ from how the model was trained: "
+      "it then sees up to a tenth more tokens, and answers get quietly worse; ";
   if (name.empty() || name == "default") {
     warnings.push_back(
         cat("the model does not say how it splits text into words "
@@ -89,6 +94,20 @@ void BpeEncoder::map_bytes(const Vocab& vocab, std::vector<std::string>& warning
   }
 }
 
+void BpeEncoder::map_characters(const Vocab& vocab) {
+  unknown_ = vocab.unk().value_or(kNoToken);
+  byte_tokens_.fill(kNoToken);
+  for (size_t i = 0; i < vocab.size(); ++i) {
+    const auto token = static_cast<Token>(i);
+    const auto byte = vocab.byte_value(token);
+    if (byte && byte_tokens_[*byte] == kNoToken) byte_tokens_[*byte] = token;
+  }
+  for (size_t c = 0; c < ascii_tokens_.size(); ++c) {
+    const char text = static_cast<char>(c);
+    ascii_tokens_[c] = vocab.find({&text, 1}).value_or(kNoToken);
+  }
+}
+
 Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab& vocab,
                                      std::vector<std::string>& warnings) {
   HEARTH_TRY(const gguf::Array* array, metadata.array(kMergesKey, gguf::ValueType::string));
@@ -115,6 +134,10 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
     const auto left = vocab.find(line.substr(0, space));
     const auto right = vocab.find(line.substr(space + 1));
     const auto whole = vocab.find(joined);
+    const std::string_view ends = line.substr(0, space);
+    if (pre_.raw && !ends_with_mark(ends) && starts_with_mark(line.substr(space + 1))) {
+      words_are_independent_ = false;
+    }
     if (left && right && whole) {
       merges_.insert(*left, *right, {static_cast<uint32_t>(rank), *whole});
     } else {
@@ -130,6 +153,18 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
 
 void BpeEncoder::encode(const Vocab& vocab, std::string_view text, bool /*at_start*/,
                         std::vector<Token>& out) const {
+  if (!pre_.raw) {
+    encode_words(vocab, text, out);
+    return;
+  }
+  std::string marked;
+  marked.reserve(text.size() + text.size() / 2);
+  append_marked(marked, text);
+  encode_marked(vocab, marked, out);
+}
+
+void BpeEncoder::encode_words(const Vocab& vocab, std::string_view text,
+                              std::vector<Token>& out) const {
   Merger merger;
   std::string scratch;
   WordCache cache(text.size());
@@ -146,6 +181,30 @@ void BpeEncoder::encode(const Vocab& vocab, std::string_view text, bool /*at_sta
       }
     }
     cache.remember(word, begin, out);
+  }
+}
+
+void BpeEncoder::encode_marked(const Vocab& vocab, std::string_view text,
+                               std::vector<Token>& out) const {
+  Merger merger;
+  WordCache cache(text.size());
+  WordSplitter lines(pre_.splitter, text);
+  for (std::string_view line; lines.next(line);) {
+    // A run of newlines is one token where there is such a token, whatever the merges say.
+    if (const auto newlines = line[0] == '\n' ? vocab.find(line) : std::nullopt) {
+      out.push_back(*newlines);
+      continue;
+    }
+    for (size_t at = 0; at < line.size();) {
+      const size_t end = words_are_independent_ ? marked_word_end(line, at)
+                                                : cut_word(line, at, line.size());
+      const std::string_view word = line.substr(at, end - at);
+      at = end;
+      if (cache.copy(word, out)) continue;
+      const size_t begin = out.size();
+      encode_characters(vocab, word, merger, out);
+      cache.remember(word, begin, out);
+    }
   }
 }
 
@@ -173,8 +232,39 @@ void BpeEncoder::encode_word(std::string_view word, Merger& merger, std::vector<
   }
 }
 
+void BpeEncoder::encode_characters(const Vocab& vocab, std::string_view word, Merger& merger,
+                                   std::vector<Token>& out) const {
+  merger.clear();
+  for (size_t at = 0; at < word.size();) {
+    const auto byte = static_cast<unsigned char>(word[at]);
+    const size_t length = byte < 0x80 ? 1 : decode_utf8(word, at).length;
+    merger.push(byte < 0x80 ? ascii_tokens_[byte]
+                            : vocab.find(word.substr(at, length)).value_or(kNoToken),
+                length);
+    at += length;
+  }
+  merger.run([&](const Symbol& left, const Symbol& right) {
+    return merges_.find(left.token, right.token);
+  });
+  for (const Symbol& symbol : merger.symbols()) {
+    if (symbol.token != kNoToken) {
+      out.push_back(symbol.token);
+      continue;
+    }
+    for (const char c : word.substr(symbol.begin, symbol.length)) {
+      const Token byte = byte_tokens_[static_cast<unsigned char>(c)];
+      const Token token = byte != kNoToken ? byte : unknown_;
+      if (token != kNoToken) out.push_back(token);
+    }
+  }
+}
+
 void BpeEncoder::append_normal(const Vocab& vocab, Token token, std::string& out) const {
   const std::string_view text = vocab.text(token);
+  if (pre_.raw) {
+    append_unmarked(out, text);
+    return;
+  }
   for (size_t at = 0; at < text.size();) {
     const Utf8Char c = decode_utf8(text, at);
     const int byte = c.valid ? char_to_byte(c.code) : -1;

@@ -1,5 +1,6 @@
-// Byte-level BPE as GPT-2 introduced it: text is split into words, every byte of a word is a token,
-// and neighbours are merged in the order of a list. Llama 3, Qwen and many others use it.
+// BPE as GPT-2 introduced it: text is split into words, every byte of a word is a token, and neighbours
+// are merged in the order of a list. Llama 3, Qwen and many others use it. Gemma 4 and a few others
+// merge characters instead, with spaces written as U+2581 and byte tokens for unknown ones.
 #pragma once
 
 #include <array>
@@ -36,15 +37,23 @@ class BpeEncoder final : public Encoder {
  private:
   void choose_splitter(const Vocab& vocab, std::vector<std::string>& warnings);
   void map_bytes(const Vocab& vocab, std::vector<std::string>& warnings);
+  void map_characters(const Vocab& vocab);
   Result<void> read_merges(const gguf::Metadata& metadata, const Vocab& vocab,
                            std::vector<std::string>& warnings);
   [[nodiscard]] Token whole_word(const Vocab& vocab, std::string_view word,
                                  std::string& scratch) const;
+  void encode_words(const Vocab& vocab, std::string_view text, std::vector<Token>& out) const;
+  void encode_marked(const Vocab& vocab, std::string_view text, std::vector<Token>& out) const;
   void encode_word(std::string_view word, Merger& merger, std::vector<Token>& out) const;
+  void encode_characters(const Vocab& vocab, std::string_view word, Merger& merger,
+                         std::vector<Token>& out) const;
 
   PreTokenizer pre_;
   PairTable merges_;
   std::array<Token, 256> byte_tokens_{};  // kNoToken when the vocabulary lacks the byte
+  // Of text that is not spelled in bytes: single characters, and whether words can be merged apart.
+  std::array<Token, 128> ascii_tokens_{};
+  bool words_are_independent_ = true;
   Token unknown_ = kNoToken;
 };
 
