@@ -134,10 +134,7 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
     const auto left = vocab.find(line.substr(0, space));
     const auto right = vocab.find(line.substr(space + 1));
     const auto whole = vocab.find(joined);
-    const std::string_view ends = line.substr(0, space);
-    if (pre_.raw && !ends_with_mark(ends) && starts_with_mark(line.substr(space + 1))) {
-      words_are_independent_ = false;
-    }
+    if (pre_.raw) bounds_.add_token(joined);
     if (left && right && whole) {
       merges_.insert(*left, *right, {static_cast<uint32_t>(rank), *whole});
     } else {
@@ -196,8 +193,7 @@ void BpeEncoder::encode_marked(const Vocab& vocab, std::string_view text,
       continue;
     }
     for (size_t at = 0; at < line.size();) {
-      const size_t end = words_are_independent_ ? marked_word_end(line, at)
-                                                : cut_word(line, at, line.size());
+      const size_t end = bounds_.word_end(line, at);
       const std::string_view word = line.substr(at, end - at);
       at = end;
       if (cache.copy(word, out)) continue;

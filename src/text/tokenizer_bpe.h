@@ -13,6 +13,7 @@
 #include "text/encoder.h"
 #include "text/pair_table.h"
 #include "text/pretokenize.h"
+#include "text/space_words.h"
 #include "text/word_cache.h"
 
 namespace hearth::text {
@@ -51,9 +52,9 @@ class BpeEncoder final : public Encoder {
   PreTokenizer pre_;
   PairTable merges_;
   std::array<Token, 256> byte_tokens_{};  // kNoToken when the vocabulary lacks the byte
-  // Of text that is not spelled in bytes: single characters, and whether words can be merged apart.
+  // Of text that is not spelled in bytes: single characters, and where words can be merged apart.
   std::array<Token, 128> ascii_tokens_{};
-  bool words_are_independent_ = true;
+  WordBounds bounds_;
   Token unknown_ = kNoToken;
 };
 

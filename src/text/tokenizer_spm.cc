@@ -51,7 +51,6 @@ Result<std::unique_ptr<SpmEncoder>> SpmEncoder::create(const Vocab& vocab,
 }
 
 void SpmEncoder::rank_tokens(const Vocab& vocab) {
-  words_are_independent_ = true;
   std::vector<Token> order;
   for (size_t i = 0; i < vocab.size(); ++i) {
     const auto token = static_cast<Token>(i);
@@ -59,7 +58,7 @@ void SpmEncoder::rank_tokens(const Vocab& vocab) {
     if (text.empty() || !is_mergeable(vocab.kind(token))) continue;
     order.push_back(token);
     longest_ = std::max(longest_, text.size());
-    if (has_inner_mark(text)) words_are_independent_ = false;
+    bounds_.add_token(text);
   }
   std::sort(order.begin(), order.end(),
             [&](Token a, Token b) { return vocab.score(a) > vocab.score(b); });
@@ -104,10 +103,9 @@ void SpmEncoder::encode(const Vocab& vocab, std::string_view text, bool at_start
 void SpmEncoder::encode_escaped(const Vocab& vocab, std::string_view escaped,
                                 std::vector<Token>& out) const {
   Merger merger;
-  WordCache cache(words_are_independent_ ? escaped.size() : 0);
+  WordCache cache(escaped.size());
   for (size_t at = 0; at < escaped.size();) {
-    const size_t end = words_are_independent_ ? marked_word_end(escaped, at)
-                                              : cut_word(escaped, at, escaped.size());
+    const size_t end = bounds_.word_end(escaped, at);
     const std::string_view word = escaped.substr(at, end - at);
     at = end;
     if (cache.copy(word, out)) continue;

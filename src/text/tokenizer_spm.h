@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "text/encoder.h"
 #include "text/merge.h"
+#include "text/space_words.h"
 #include "text/word_cache.h"
 
 namespace hearth::text {
@@ -37,7 +38,7 @@ class SpmEncoder final : public Encoder {
   std::array<Token, 256> byte_tokens_{};
   std::array<Token, 128> ascii_tokens_{};  // of single characters, kNoToken when there is none
   size_t longest_ = 0;                     // bytes of the longest token that can be a result
-  bool words_are_independent_ = false;     // no token reaches over the space between two words
+  WordBounds bounds_;
 };
 
 }  // namespace hearth::text

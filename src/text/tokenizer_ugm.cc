@@ -97,7 +97,7 @@ Result<void> UgmEncoder::read_pieces(const Vocab& vocab, std::vector<std::string
     // Scores are logarithms of chances, so 0 makes a user-defined token win wherever it stands.
     scores_[i] = kind == TokenKind::user_defined ? 0.0f : score;
     entries.push_back({text, static_cast<uint32_t>(i)});
-    if (has_inner_mark(text)) words_are_independent_ = false;
+    bounds_.add_token(text);
   }
   unknown_score_ = (worst == std::numeric_limits<float>::max() ? 0.0f : worst) - kUnknownPenalty;
   if (too_long != 0) {
@@ -143,10 +143,9 @@ void UgmEncoder::encode(const Vocab& vocab, std::string_view text, bool /*at_sta
   const std::string_view all = marked;
   const size_t first = out.size();
   std::vector<Best> best;
-  WordCache cache(words_are_independent_ ? all.size() : 0);
+  WordCache cache(all.size());
   for (size_t at = 0; at < all.size();) {
-    size_t end = words_are_independent_ ? marked_word_end(all, at) : all.size();
-    end = cut_word(all, at, end, kMaxRunBytes);
+    const size_t end = bounds_.word_end(all, at, kMaxRunBytes);
     const std::string_view word = all.substr(at, end - at);
     at = end;
     if (cache.copy(word, out)) continue;

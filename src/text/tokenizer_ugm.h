@@ -13,6 +13,7 @@
 #include "text/byte_trie.h"
 #include "text/charsmap.h"
 #include "text/encoder.h"
+#include "text/space_words.h"
 
 namespace hearth::text {
 
@@ -52,7 +53,7 @@ class UgmEncoder final : public Encoder {
   std::array<Token, 256> byte_tokens_{};     // all kNoToken unless the vocabulary has every byte
   Token unknown_ = kNoToken;
   float unknown_score_ = 0;
-  bool words_are_independent_ = true;
+  WordBounds bounds_;
 };
 
 }  // namespace hearth::text
