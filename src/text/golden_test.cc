@@ -62,13 +62,16 @@ TEST_P(VocabularyTest, GivesTheExpectedIdsAndReadsThemBack) {
   for (size_t i = 0; i < ids.size(); ++i) {
     const auto tokens = tokenizer->encode(cases[i], kPlain);
     EXPECT_EQ(tokens, ids[i]) << "case " << i << ": '" << cases[i] << "'";
-    EXPECT_EQ(tokenizer->decode(tokens), cases[i]);
     EXPECT_EQ(tokenizer->encode(cases[i], {false, true}), ids[i]);
+    // WordPiece keeps neither case nor accents nor spaces.
+    const bool keeps_all = tokenizer->vocab().model() != TokenizerModel::wpm;
+    if (keeps_all) EXPECT_EQ(tokenizer->decode(tokens), cases[i]);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, VocabularyTest,
-                         testing::Values("llama-spm", "phi-3", "gpt-2", "llama-bpe", "qwen2"),
+                         testing::Values("llama-spm", "phi-3", "gpt-2", "llama-bpe", "qwen2", "gemma-4",
+                                         "bert-bge"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::erase(name, '-');

@@ -318,10 +318,10 @@ Result<void> Vocab::read_flags(const gguf::Metadata& metadata) {
   HEARTH_TRY(add_space_prefix_, metadata.bool_or("tokenizer.ggml.add_space_prefix", spm || wpm));
   HEARTH_TRY(remove_extra_spaces_,
              metadata.bool_or("tokenizer.ggml.remove_extra_whitespaces", false));
-  if (model_name_ == "gemma4" && !add_bos_) {
+  if (pre != nullptr && pre->raw && pre->add_bos && !add_bos_) {
     add_bos_ = true;
-    warnings_.push_back(
-        "the file says that texts begin without a bos token, but Gemma 4 needs one: it is added");
+    warnings_.push_back(cat("the file says that texts begin without a bos token, but models with the "
+                            "pre-tokenizer '", pre->name, "' need one: it is added"));
   }
   if (size() == 0) return {};
   const auto check = [&](bool& wanted, const std::optional<Token>& token, std::string_view name) {
