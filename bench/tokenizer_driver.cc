@@ -2,10 +2,12 @@
 // bench/tokenizer.
 //
 //   tokenizer_driver ids FILE.gguf [special]   texts on standard input -> ids
-//   tokenizer_driver words NAME                texts -> lengths of words, as pre-tokenizer NAME splits
-//   tokenizer_driver time FILE.gguf TEXT N     seconds of each of N times that TEXT is encoded
+//   tokenizer_driver words NAME                texts -> lengths of words, as pre-tokenizer NAME
+//   splits tokenizer_driver time FILE.gguf TEXT N     seconds of each of N times that TEXT is
+//   encoded
 //
-// Texts and answers are u32 little-endian: a count, then so many bytes (a text) or numbers (an answer).
+// Texts and answers are u32 little-endian: a count, then so many bytes (a text) or numbers (an
+// answer).
 #include <cstring>
 
 #include "base/text.h"

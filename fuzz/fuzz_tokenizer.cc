@@ -1,6 +1,6 @@
-// Any bytes through every kind of tokenizer: what is encoded comes back where the kind keeps all of a
-// text, and a stream of tokens reads as the whole does. The same bytes as a character map: it is refused
-// or can be used.
+// Any bytes through every kind of tokenizer: what is encoded comes back where the kind keeps all of
+// a text, and a stream of tokens reads as the whole does. The same bytes as a character map: it is
+// refused or can be used.
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,17 +58,22 @@ TestMetadata wpm(bool lowercase) {
 
 TestMetadata ugm(bool bytes, bool merge_spaces) {
   std::vector<text::TestToken> tokens = {
-      {"\u2581", -2, text::kNormal}, {"a", -2, text::kNormal},   {"b", -3, text::kNormal},
-      {"ab", -4, text::kNormal},     {"\u2581a", -3, text::kNormal}, {"a\u2581b", -5, text::kNormal},
-      {"\u00E9", -1, text::kNormal}, {"the", 0, text::kUserDefined}, {"\xE6\x97", -1, text::kNormal}};
+      {"\u2581", -2, text::kNormal},  {"a", -2, text::kNormal},
+      {"b", -3, text::kNormal},       {"ab", -4, text::kNormal},
+      {"\u2581a", -3, text::kNormal}, {"a\u2581b", -5, text::kNormal},
+      {"\u00E9", -1, text::kNormal},  {"the", 0, text::kUserDefined},
+      {"\xE6\x97", -1, text::kNormal}};
   if (bytes) {
     for (const text::TestToken& token : text::byte_token_list()) tokens.push_back(token);
   }
   TestMetadata metadata = text::ugm_metadata(tokens);
   metadata.flag("tokenizer.ggml.remove_extra_whitespaces", merge_spaces);
-  metadata.bytes("tokenizer.ggml.precompiled_charsmap",
-                 text::charsmap_bytes({{"\n", " "}, {"\t", " "}, {"e\u0301", "\u00E9"},
-                                       {"\uFF41", "a"}, {"\u00AD", ""}, {"\uFB01", "fi"}}));
+  metadata.bytes("tokenizer.ggml.precompiled_charsmap", text::charsmap_bytes({{"\n", " "},
+                                                                              {"\t", " "},
+                                                                              {"e\u0301", "\u00E9"},
+                                                                              {"\uFF41", "a"},
+                                                                              {"\u00AD", ""},
+                                                                              {"\uFB01", "fi"}}));
   return metadata;
 }
 

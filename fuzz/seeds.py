@@ -55,7 +55,9 @@ def gguf_seeds():
 
 
 TEXTS = ("Hello world", "  two  spaces ", "abab aaa ab", "na\u00efve \u65e5\u672c \U0001f680",
-         "it's 12345 o'clock\n\n", "camelCase \u00c9COLE 1234567 <sentinel:1>IMGIMGABZ \u4f60\u597d e\u0301", "<s>a</s><|im_end|><0x41>", "\u2581a\u0120b")
+         "it's 12345 o'clock\n\n",
+         "camelCase \u00c9COLE 1234567 <sentinel:1>IMGIMGABZ \u4f60\u597d e\u0301",
+         "<s>a</s><|im_end|><0x41>", "\u2581a\u0120b")
 STOPS = ("ab", "</s>", "\n\n")
 
 

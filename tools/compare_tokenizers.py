@@ -9,10 +9,10 @@
 pre-tokenizer in turn (all of them when none is named). LLAMA_BIN is the folder of libllama.so of
 llama.cpp v0.5.0. hearth is asked through build/dev/bin/tokenizer_driver.
 
-A difference counts as explained when the two programs ought to differ: tools/tokenizers/rules.py has
-the model's own rules and llama.cpp's, and they split this text differently; or one of the reasons of
-docs/tokenizers.md holds. Anything else is printed and makes the exit status 1. Words are always
-compared with the model's own rules, so nothing is excused there.
+A difference counts as explained when the two programs ought to differ: tools/tokenizers/rules.py
+has the model's own rules and llama.cpp's, and they split this text differently; or one of the
+reasons of docs/tokenizers.md holds. Anything else is printed and makes the exit status 1. Words are
+always compared with the model's own rules, so nothing is excused there.
 """
 import argparse
 import json
@@ -189,7 +189,7 @@ def interesting(rule, text, seen):
 
 
 def run_golden(library, options):
-    """One line for each case: {"pre", "text", "words"}; only where both programs gave the same ids."""
+    """One line for each case, {"pre", "words"}, where no difference is left unexplained."""
     for family, names in rules.NAMES.items():
         name = names.split()[0]
         with tempfile.TemporaryDirectory() as folder:

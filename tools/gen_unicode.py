@@ -4,8 +4,8 @@
 Usage: tools/gen_unicode.py [FOLDER] > src/text/unicode_tables.cc
 
 FOLDER holds UnicodeData.txt, PropList.txt and Scripts.txt of Unicode 15.0; by default it is where
-Debian's package unicode-data puts them. What Unicode 15.1 added, which is all that tells it apart as
-far as these tables go, is written down here: ids are then those of llama.cpp v0.5.0, which has 15.1.
+Debian's package unicode-data puts them. What Unicode 15.1 added, which is all that tells it apart
+as far as these tables go, is written down here: llama.cpp v0.5.0 has 15.1, so ids agree with it.
 """
 import sys
 from pathlib import Path

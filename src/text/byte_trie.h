@@ -1,5 +1,6 @@
-// Texts with a number each, walked byte by byte. Children of a node stand next to each other, sorted,
-// so a node costs nine bytes and building takes time linear in the bytes of all texts (and a sort).
+// Texts with a number each, walked byte by byte. Children of a node stand next to each other,
+// sorted, so a node costs nine bytes and building takes time linear in the bytes of all texts (and
+// a sort).
 #pragma once
 
 #include <array>

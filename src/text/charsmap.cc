@@ -81,7 +81,8 @@ class RuleReader {
     if (at >= replacements_.size()) return bad("a rule points outside of the replacements");
     const size_t end = replacements_.find('\0', at);  // the last byte is a zero
     const std::string_view replacement = replacements_.substr(at, end - at);
-    if (replacement.size() > Charsmap::kMaxReplacementBytes || rules.size() >= Charsmap::kMaxRules) {
+    if (replacement.size() > Charsmap::kMaxReplacementBytes ||
+        rules.size() >= Charsmap::kMaxRules) {
       return fail(ErrorCode::too_large, "metadata key '", kKey, "' has more than ",
                   Charsmap::kMaxRules, " rules or a replacement of more than ",
                   Charsmap::kMaxReplacementBytes, " bytes, which is all that hearth reads");

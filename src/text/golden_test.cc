@@ -70,8 +70,8 @@ TEST_P(VocabularyTest, GivesTheExpectedIdsAndReadsThemBack) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, VocabularyTest,
-                         testing::Values("llama-spm", "phi-3", "gpt-2", "llama-bpe", "qwen2", "gemma-4",
-                                         "bert-bge"),
+                         testing::Values("llama-spm", "phi-3", "gpt-2", "llama-bpe", "qwen2",
+                                         "gemma-4", "bert-bge"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::erase(name, '-');

@@ -1,5 +1,5 @@
-// Splits text into the words that BPE merges within, as the expressions of each model family do. A new
-// family is a row in the tables of pretokenize.cc, and a step if one of its expressions is new.
+// Splits text into the words that BPE merges within, as the expressions of each model family do. A
+// new family is a row in the tables of pretokenize.cc, and a step if one of its expressions is new.
 #pragma once
 
 #include <array>

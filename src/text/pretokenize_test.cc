@@ -140,14 +140,14 @@ TEST(WordSplitter, GroupsDigitsFromTheRight) {
 
 TEST(WordSplitter, AppliesStepAfterStep) {
   expect_words(Splitter::deepseek_llm,
-               {{"Hi \u4F60\u597D, 12\n\n x  ", {"Hi", " ", "\u4F60\u597D", ",", " ", "12", "\n",
-                                             "\n", " x", "  "}}});
-  expect_words(Splitter::deepseek_v3, {{"a.bc 1234\u4F60!\n", {"a", ".bc", " ", "123", "4",
-                                                              "\u4F60", "!\n"}}});
+               {{"Hi \u4F60\u597D, 12\n\n x  ",
+                 {"Hi", " ", "\u4F60\u597D", ",", " ", "12", "\n", "\n", " x", "  "}}});
+  expect_words(Splitter::deepseek_v3,
+               {{"a.bc 1234\u4F60!\n", {"a", ".bc", " ", "123", "4", "\u4F60", "!\n"}}});
   expect_words(Splitter::falcon, {{"it's 12345$", {"it", "'", "s", " ", "123", "45", "$"}}});
   expect_words(Splitter::bloom, {{"Hi, you  there", {"Hi", ",", " you", " ", " there"}}});
-  expect_words(Splitter::chameleon, {{"<sentinel:12>IMGIMGABZ  x",
-                                      {"<sentinel:12>", "IMGIMGABZ", "  ", "x"}}});
+  expect_words(Splitter::chameleon,
+               {{"<sentinel:12>IMGIMGABZ  x", {"<sentinel:12>", "IMGIMGABZ", "  ", "x"}}});
 }
 
 TEST(WordSplitter, CutsSpacesInHalves) {

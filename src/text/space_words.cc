@@ -47,7 +47,8 @@ size_t WordBounds::word_end(std::string_view text, size_t at, size_t most) const
   while (text.compare(end, kSpaceMark.size(), kSpaceMark) == 0) end += kSpaceMark.size();
   // The first byte of a mark is rare in most text, and a search costs more than a word is long.
   for (; end < text.size(); ++end) {
-    if (text[end] != kSpaceMark[0] || text.compare(end, kSpaceMark.size(), kSpaceMark) != 0) continue;
+    if (text[end] != kSpaceMark[0] || text.compare(end, kSpaceMark.size(), kSpaceMark) != 0)
+      continue;
     if (end == at) continue;
     const size_t behind = end + kSpaceMark.size();
     const size_t next = behind < text.size() ? static_cast<unsigned char>(text[behind]) : kEnd;

@@ -25,9 +25,8 @@ constexpr WordParts kTekken{.contractions = Contractions::none,
 constexpr WordParts kYoutu{.contractions = Contractions::behind,
                            .letters = Letters::cased,
                            .tail = Tail::newlines_and_slashes};
-constexpr WordParts kKimiK2{.contractions = Contractions::behind,
-                            .letters = Letters::cased_but_han,
-                            .most_digits = 3};
+constexpr WordParts kKimiK2{
+    .contractions = Contractions::behind, .letters = Letters::cased_but_han, .most_digits = 3};
 
 struct Range {
   char32_t first;
@@ -36,9 +35,8 @@ struct Range {
 
 template <size_t N>
 bool is_in(const Range (&ranges)[N], char32_t code) {
-  return std::any_of(std::begin(ranges), std::end(ranges), [&](const Range& range) {
-    return range.first <= code && code <= range.last;
-  });
+  return std::any_of(std::begin(ranges), std::end(ranges),
+                     [&](const Range& range) { return range.first <= code && code <= range.last; });
 }
 
 constexpr Range kDeepSeekCjk[] = {{0x800, 0x9FA5}, {0xAC00, 0xD7FF}};
@@ -60,8 +58,8 @@ constexpr Range kNotBloom[] = {{'!', '!'},       {'(', ')'},       {',', ','},
                                {0x60C, 0x60C},   {0x6D4, 0x6D4},   {0x964, 0x964},
                                {0x2026, 0x2026}, {0x3001, 0x3002}, {0xFF0C, 0xFF0C}};
 // Letters with case that DeepSeek's list lacks.
-constexpr Range kLaterCased[] = {{0x560, 0x588},     {0x10C7, 0x10FF},   {0x1C80, 0x1C88},
-                                 {0x2D00, 0x2D2D},   {0xA790, 0xAB68},   {0x10570, 0x105BC},
+constexpr Range kLaterCased[] = {{0x560, 0x588},     {0x10C7, 0x10FF},  {0x1C80, 0x1C88},
+                                 {0x2D00, 0x2D2D},   {0xA790, 0xAB68},  {0x10570, 0x105BC},
                                  {0x16E40, 0x16E7F}, {0x1D400, 0x1DF2A}};
 
 bool is_ascii_letter(char32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -106,7 +104,8 @@ size_t match_pair_of_spaces(std::string_view text, size_t at) {
 
 }  // namespace
 
-// Characters of one class, or of none: class_of gives 0 for those that the expression does not match.
+// Characters of one class, or of none: class_of gives 0 for those that the expression does not
+// match.
 template <class ClassOf>
 size_t SplitSteps::run(std::string_view text, size_t at, size_t most,
                        const ClassOf& class_of) const {
@@ -135,7 +134,8 @@ size_t SplitSteps::match_or_gap(std::string_view text, size_t at, const Match& m
 // \s?[class]+
 template <class InClass>
 size_t SplitSteps::spaced(std::string_view text, size_t at, const InClass& in_class) const {
-  // Where a match can begin, looking at two characters; the match is only followed once it is taken.
+  // Where a match can begin, looking at two characters; the match is only followed once it is
+  // taken.
   const auto begins = [&](size_t from) {
     const ClassedChar c = words_.read(text, from);
     if (in_class(c)) return true;
@@ -155,9 +155,8 @@ size_t SplitSteps::piece(SplitStep step, std::string_view text, size_t at, Split
   switch (step) {
     case SplitStep::deepseek_v3:
     case SplitStep::spark:
-      return match_or_gap(text, at, [&](size_t from) {
-        return deepseek(text, from, step == SplitStep::spark);
-      });
+      return match_or_gap(
+          text, at, [&](size_t from) { return deepseek(text, from, step == SplitStep::spark); });
     case SplitStep::bloom:
       return match_or_gap(text, at, [&](size_t from) { return bloom(text, from); });
     case SplitStep::thousands:
@@ -283,9 +282,10 @@ size_t SplitSteps::search_piece(SplitStep step, std::string_view text, size_t at
     default:
       return match_or_gap(text, at, [&](size_t from) {
         const auto digits = text.substr(from, 3);
-        const bool all = digits.size() == 3 && std::all_of(digits.begin(), digits.end(), [](char c) {
-                           return is_ascii_digit(static_cast<unsigned char>(c));
-                         });
+        const bool all =
+            digits.size() == 3 && std::all_of(digits.begin(), digits.end(), [](char c) {
+              return is_ascii_digit(static_cast<unsigned char>(c));
+            });
         return all ? from + 3 : from;
       });
   }

@@ -1,5 +1,5 @@
-// The expressions that pre-tokenizers split with, one after the other: each cuts a piece of text into
-// its matches and what stands between them.
+// The expressions that pre-tokenizers split with, one after the other: each cuts a piece of text
+// into its matches and what stands between them.
 #pragma once
 
 #include <cstddef>
@@ -10,8 +10,9 @@
 
 namespace hearth::text {
 
-// The comments give the expressions. Without a comment it is that of word_expression.h, with the parts
-// that split_step.cc sets.
+// The comments give the expressions; in them, CJK and the like stands for the ranges in
+// split_step.cc. Without a comment it is that of word_expression.h, with the parts that
+// split_step.cc sets.
 enum class SplitStep : uint8_t {
   gpt2,
   llama3,
@@ -26,35 +27,37 @@ enum class SplitStep : uint8_t {
   tekken,
   youtu,
   kimi_k2,
-  deepseek_v3,  // [!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
-                // |\s*[\r\n]+|\s+(?!\S)|\s+
-  spark,        // the same but for  ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+ at the end
-  bloom,        //  ?[^(\s|.,!?…。，、।۔،)]+
-  number,       // \p{N}
-  numbers_3,    // \p{N}{1,3}
-  numbers,      // \p{N}+
-  digits_3,     // [0-9][0-9][0-9]
-  thousands,    // \p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))
-  thousands_at_boundary,   // \d{1,3}(?=(?:\d{3})*\b)
-  before_thousands,        // (?=(\d{3})+(?!\d))
-  newline,                 // [\r\n]
-  lines,                   // [^\n]+|[\n]+
-  not_space,               // \S+
-  falcon_punctuation,      // [\p{P}\$\+<=>\^~\|`]+
-  default_punctuation,     // [\p{P}\$\+<=>\^~\|]+
-  spaced_letters,          // \s?\p{L}+
-  spaced_punctuation,      // \s?\p{P}+
-  spaced_cased,            // \s?[A-Za-zµÀ-Ö...]+, the letters with case that Unicode 10 knew
-  spaced_ascii,            // \s?[!-/:-~！-／：-～‘-‟　-。]+
-  last_spaces,             // \s+$
-  deepseek_cjk,            // [一-龥ࠀ-一가-퟿]+
-  han_and_kana,            // [一-龥぀-ゟ゠-ヿ]+
-  asian_scripts,           // [一-鿿㐀-䶿豈-﫿぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-๿຀-໿ក-៿က-႟ꩠ-ꩿꧠ-꧿가-힯ᄀ-ᇿ]+
-  youtu_scripts,           // [가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+
-  sentinels,               // <sentinel:[0-9]+>
-  images,                  // (IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z
-  pairs_of_spaces,         // ([\t\n]|    |  )
-  one_punctuation,         // [\p{P}!-/:-@\[-`{-~]
+  // [!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*
+  // |\s*[\r\n]+|\s+(?!\S)|\s+
+  deepseek_v3,
+  // The same, but for  ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+ at the end.
+  spark,
+  bloom,                  //  ?[^(\s|.,!? and others like them]+
+  number,                 // \p{N}
+  numbers_3,              // \p{N}{1,3}
+  numbers,                // \p{N}+
+  digits_3,               // [0-9][0-9][0-9]
+  thousands,              // \p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))
+  thousands_at_boundary,  // \d{1,3}(?=(?:\d{3})*\b)
+  before_thousands,       // (?=(\d{3})+(?!\d))
+  newline,                // [\r\n]
+  lines,                  // [^\n]+|[\n]+
+  not_space,              // \S+
+  falcon_punctuation,     // [\p{P}\$\+<=>\^~\|`]+
+  default_punctuation,    // [\p{P}\$\+<=>\^~\|]+
+  spaced_letters,         // \s?\p{L}+
+  spaced_punctuation,     // \s?\p{P}+
+  spaced_cased,           // \s?[letters with case, as far as DeepSeek lists them]+
+  spaced_ascii,           // \s?[!-/:-~ and their wide and curly forms]+
+  last_spaces,            // \s+$
+  deepseek_cjk,           // [CJK and much else]+
+  han_and_kana,           // [CJK]+
+  asian_scripts,          // [scripts without spaces]+
+  youtu_scripts,          // [Hangul]+|[Chinese punctuation]+|[Bopomofo]+|[CJK]+
+  sentinels,              // <sentinel:[0-9]+>
+  images,                 // IMGIMG[A-I]{1,4}Z
+  pairs_of_spaces,        // [\t\n]|    |(two spaces)
+  one_punctuation,        // [\p{P}!-/:-@\[-`{-~]
 };
 
 // What a step remembers from one piece to the next of the same text.
@@ -65,8 +68,8 @@ struct SplitMemo {
 
 class SplitSteps {
  public:
-  // Behind the piece of `text` that begins at `at`, which must be below text.size(). Pieces are asked
-  // for in order, from 0 on, with a new memo for each text.
+  // Behind the piece of `text` that begins at `at`, which must be below text.size(). Pieces are
+  // asked for in order, from 0 on, with a new memo for each text.
   [[nodiscard]] size_t piece(SplitStep step, std::string_view text, size_t at,
                              SplitMemo& memo) const;
 

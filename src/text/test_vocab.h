@@ -183,8 +183,8 @@ inline TestMetadata wpm_metadata(const std::vector<std::string>& words) {
 
 // <pad> </s> <unk>, then the tokens from id 3 on.
 inline TestMetadata ugm_metadata(const std::vector<TestToken>& tokens) {
-  std::vector<TestToken> all = {{"<pad>", 0, kControl}, {"</s>", 0, kControl},
-                                {"<unk>", 0, kUnknown}};
+  std::vector<TestToken> all = {
+      {"<pad>", 0, kControl}, {"</s>", 0, kControl}, {"<unk>", 0, kUnknown}};
   all.insert(all.end(), tokens.begin(), tokens.end());
   TestMetadata metadata;
   metadata.text("tokenizer.ggml.model", "t5");
@@ -210,7 +210,7 @@ inline std::string charsmap_bytes(const std::map<std::string, std::string>& rule
     const auto rule = rules.find(node);
     const auto label = node.empty() ? 0u : static_cast<unsigned char>(node.back());
     const uint32_t at =
-        node.empty() ? 0 : blocks[node.substr(0, node.size() - 1)] * 256 ^ uint32_t{label};
+        node.empty() ? 0 : blocks[node.substr(0, node.size() - 1)] * 256 ^ uint32_t { label };
     units[at] = label | (rule != rules.end() ? 0x100u : 0u) | (at ^ base) << 10;
     if (rule == rules.end()) continue;
     units[base] = 0x80000000u | static_cast<uint32_t>(replacements.size());

@@ -23,9 +23,8 @@ std::string lower_ascii(std::string_view text) {
 }
 
 bool has_any(std::string_view text, std::initializer_list<std::string_view> parts) {
-  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
-    return text.find(part) != text.npos;
-  });
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](std::string_view part) { return text.find(part) != text.npos; });
 }
 
 Result<void> check_usable(const Vocab& vocab) {
@@ -86,8 +85,8 @@ Result<void> Tokenizer::make_encoder(const gguf::Metadata& metadata) {
   }
 }
 
-// Some models' own tokenizers take spaces away around special tokens. GGUF has no key for that, so the
-// names in the file have to tell.
+// Some models' own tokenizers take spaces away around special tokens. GGUF has no key for that, so
+// the names in the file have to tell.
 Result<void> Tokenizer::find_strips(const gguf::Metadata& metadata) {
   HEARTH_TRY(const std::string_view name, metadata.text_or("general.name", ""));
   HEARTH_TRY(const std::string_view arch, metadata.text_or("general.architecture", ""));

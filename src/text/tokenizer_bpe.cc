@@ -62,7 +62,8 @@ void BpeEncoder::choose_splitter(const Vocab& vocab, std::vector<std::string>& w
     return;
   }
   constexpr std::string_view kCost =
-      ": text is split into words by a common rule, which may differ from how the model was trained: "
+      ": text is split into words by a common rule, which may differ from how the model was "
+      "trained: "
       "it then sees up to a tenth more tokens, and answers get quietly worse; ";
   if (name.empty() || name == "default") {
     warnings.push_back(
@@ -234,9 +235,9 @@ void BpeEncoder::encode_characters(const Vocab& vocab, std::string_view word, Me
   for (size_t at = 0; at < word.size();) {
     const auto byte = static_cast<unsigned char>(word[at]);
     const size_t length = byte < 0x80 ? 1 : decode_utf8(word, at).length;
-    merger.push(byte < 0x80 ? ascii_tokens_[byte]
-                            : vocab.find(word.substr(at, length)).value_or(kNoToken),
-                length);
+    merger.push(
+        byte < 0x80 ? ascii_tokens_[byte] : vocab.find(word.substr(at, length)).value_or(kNoToken),
+        length);
     at += length;
   }
   merger.run([&](const Symbol& left, const Symbol& right) {

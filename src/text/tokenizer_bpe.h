@@ -1,6 +1,7 @@
-// BPE as GPT-2 introduced it: text is split into words, every byte of a word is a token, and neighbours
-// are merged in the order of a list. Llama 3, Qwen and many others use it. Gemma 4 and a few others
-// merge characters instead, with spaces written as U+2581 and byte tokens for unknown ones.
+// BPE as GPT-2 introduced it: text is split into words, every byte of a word is a token, and
+// neighbours are merged in the order of a list. Llama 3, Qwen and many others use it. Gemma 4 and a
+// few others merge characters instead, with spaces written as U+2581 and byte tokens for unknown
+// ones.
 #pragma once
 
 #include <array>

@@ -96,14 +96,14 @@ TEST(WpmTokenizer, WarnsWithoutASeparator) {
 // --- Unigram ---
 
 TestMetadata small_ugm() {
-  return ugm_metadata({{"\u2581", -3, kNormal},          // 3
-                       {"a", -2, kNormal},               // 4
-                       {"b", -2, kNormal},               // 5
-                       {"ab", -3, kNormal},              // 6
-                       {"\u2581a", -2.5, kNormal},       // 7
-                       {"bab", -4, kNormal},             // 8
-                       {"\u2581<x>", 0, kUserDefined},   // 9
-                       {"\u00E9", -1, kNormal}});        // 10
+  return ugm_metadata({{"\u2581", -3, kNormal},         // 3
+                       {"a", -2, kNormal},              // 4
+                       {"b", -2, kNormal},              // 5
+                       {"ab", -3, kNormal},             // 6
+                       {"\u2581a", -2.5, kNormal},      // 7
+                       {"bab", -4, kNormal},            // 8
+                       {"\u2581<x>", 0, kUserDefined},  // 9
+                       {"\u00E9", -1, kNormal}});       // 10
 }
 
 TEST(UgmTokenizer, FindsTheBestSum) {
@@ -195,8 +195,8 @@ TEST(GemmaTokenizer, MergesCharactersAndSpellsTheRest) {
 }
 
 TEST(GemmaTokenizer, MergesOverSpacesWhereAMergeDoes) {
-  const Tokenizer tokenizer = make(gemma({"\u2581", "<", ">", "\u2581<", ">\u2581<", "a"},
-                                         {"\u2581 <", "> \u2581<"}));
+  const Tokenizer tokenizer =
+      make(gemma({"\u2581", "<", ">", "\u2581<", ">\u2581<", "a"}, {"\u2581 <", "> \u2581<"}));
   std::string text;
   while (text.size() < 6000) text += "a> <a <a> a";  // long enough for the cache of words
   Tokens expected;

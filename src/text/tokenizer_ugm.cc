@@ -55,9 +55,10 @@ Result<std::unique_ptr<UgmEncoder>> UgmEncoder::create(const gguf::Metadata& met
   encoder->find_bytes(vocab);
   encoder->unknown_ = vocab.unk().value_or(kNoToken);
   if (encoder->unknown_ == kNoToken && encoder->byte_tokens_[0] == kNoToken) {
-    return fail(ErrorCode::bad_file,
-                "the vocabulary has neither an unknown token (tokenizer.ggml.unknown_token_id) nor "
-                "a token for every byte, so not every text can be encoded: convert the model again");
+    return fail(
+        ErrorCode::bad_file,
+        "the vocabulary has neither an unknown token (tokenizer.ggml.unknown_token_id) nor "
+        "a token for every byte, so not every text can be encoded: convert the model again");
   }
   return encoder;
 }
@@ -67,8 +68,8 @@ Result<void> UgmEncoder::read_charsmap(const gguf::Metadata& metadata) {
   const gguf::Value* value = metadata.find(kKey);
   if (value == nullptr) return {};
   const bool bytes =
-      value->type == gguf::ValueType::array && (value->array.element == gguf::ValueType::u8 ||
-                                                value->array.element == gguf::ValueType::i8);
+      value->type == gguf::ValueType::array &&
+      (value->array.element == gguf::ValueType::u8 || value->array.element == gguf::ValueType::i8);
   if (!bytes) {
     return fail(ErrorCode::bad_file, "metadata key '", kKey, "' should be an array of bytes");
   }
@@ -86,8 +87,8 @@ Result<void> UgmEncoder::read_pieces(const Vocab& vocab, std::vector<std::string
     const TokenKind kind = vocab.kind(token);
     const std::string_view text = vocab.text(token);
     const float score = vocab.score(token);
-    const bool made_from_text = kind == TokenKind::normal || kind == TokenKind::user_defined ||
-                                kind == TokenKind::unused;
+    const bool made_from_text =
+        kind == TokenKind::normal || kind == TokenKind::user_defined || kind == TokenKind::unused;
     if (!made_from_text || text.empty() || !std::isfinite(score)) continue;
     if (kind == TokenKind::normal) worst = std::min(worst, score);
     if (text.size() > kMaxPieceBytes) {
@@ -101,8 +102,8 @@ Result<void> UgmEncoder::read_pieces(const Vocab& vocab, std::vector<std::string
   }
   unknown_score_ = (worst == std::numeric_limits<float>::max() ? 0.0f : worst) - kUnknownPenalty;
   if (too_long != 0) {
-    warnings.push_back(cat(too_long, " tokens of more than ", kMaxPieceBytes,
-                           " bytes are never made from text"));
+    warnings.push_back(
+        cat(too_long, " tokens of more than ", kMaxPieceBytes, " bytes are never made from text"));
   }
   HEARTH_TRY(pieces_, ByteTrie::create(std::move(entries), "the tokens"));
   return {};

@@ -1,6 +1,6 @@
-// Unigram language models of SentencePiece, as T5 and XLM-R use them: of all ways to cut a text into
-// tokens the one with the best sum of scores. Kudo 2018, "Subword Regularization"; the best way is
-// found as Viterbi does.
+// Unigram language models of SentencePiece, as T5 and XLM-R use them: of all ways to cut a text
+// into tokens the one with the best sum of scores. Kudo 2018, "Subword Regularization"; the best
+// way is found as Viterbi does.
 #pragma once
 
 #include <array>
@@ -49,8 +49,8 @@ class UgmEncoder final : public Encoder {
 
   Charsmap charsmap_;
   ByteTrie pieces_;
-  std::vector<float> scores_;                // of each token
-  std::array<Token, 256> byte_tokens_{};     // all kNoToken unless the vocabulary has every byte
+  std::vector<float> scores_;             // of each token
+  std::array<Token, 256> byte_tokens_{};  // all kNoToken unless the vocabulary has every byte
   Token unknown_ = kNoToken;
   float unknown_score_ = 0;
   WordBounds bounds_;

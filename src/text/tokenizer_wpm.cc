@@ -22,9 +22,8 @@ constexpr Range kIdeographs[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900
 
 bool is_ideograph(char32_t code) {
   return code >= kIdeographs[0].first &&
-         std::any_of(std::begin(kIdeographs), std::end(kIdeographs), [&](const Range& range) {
-           return range.first <= code && code <= range.last;
-         });
+         std::any_of(std::begin(kIdeographs), std::end(kIdeographs),
+                     [&](const Range& range) { return range.first <= code && code <= range.last; });
 }
 
 }  // namespace
@@ -45,8 +44,8 @@ Result<std::unique_ptr<WpmEncoder>> WpmEncoder::create(const gguf::Metadata& met
   for (size_t i = 0; i < vocab.size(); ++i) {
     const auto token = static_cast<Token>(i);
     const TokenKind kind = vocab.kind(token);
-    const bool made_from_text = kind == TokenKind::normal || kind == TokenKind::user_defined ||
-                                kind == TokenKind::unused;
+    const bool made_from_text =
+        kind == TokenKind::normal || kind == TokenKind::user_defined || kind == TokenKind::unused;
     // No word is longer, so no such token is ever found.
     const bool fits = vocab.text(token).size() <= 4 * kMaxWordChars + kSpaceMark.size();
     if (made_from_text && fits && !vocab.text(token).empty()) {
@@ -101,8 +100,7 @@ void WpmEncoder::encode_chunk(std::string_view chunk, Word& word, std::vector<To
   finish_word(word, out);
 }
 
-void WpmEncoder::add_char(char32_t code, uint16_t kind, Word& word,
-                          std::vector<Token>& out) const {
+void WpmEncoder::add_char(char32_t code, uint16_t kind, Word& word, std::vector<Token>& out) const {
   if (strip_accents_ && (kind & kAccent) != 0) return;
   const bool sign = (kind & kPunctuation) != 0 || (code < 0x80 && (kind & kSymbol) != 0);
   const bool alone = sign || is_ideograph(code);

@@ -1,5 +1,6 @@
-// WordPiece, as BERT and the embedding models after it use it: text is lowercased, freed of accents and
-// split at spaces, signs and ideographs; each word is cut into the longest tokens from the left.
+// WordPiece, as BERT and the embedding models after it use it: text is lowercased, freed of accents
+// and split at spaces, signs and ideographs; each word is cut into the longest tokens from the
+// left.
 //
 // GGUF writes BERT's "word" as "\u2581word" and its "##piece" as "piece".
 #pragma once
@@ -21,8 +22,8 @@ class WpmEncoder final : public Encoder {
   // A longer word is the unknown token, as in BERT's own tokenizer.
   static constexpr size_t kMaxWordChars = 100;
 
-  // bad_file when the vocabulary has no unknown token. Reads tokenizer.ggml.normalizer.lowercase and
-  // .strip_accents.
+  // bad_file when the vocabulary has no unknown token. Reads tokenizer.ggml.normalizer.lowercase
+  // and .strip_accents.
   [[nodiscard]] static Result<std::unique_ptr<WpmEncoder>> create(const gguf::Metadata& metadata,
                                                                   const Vocab& vocab);
 

@@ -14,8 +14,7 @@ constexpr char32_t kTrailings = 28, kVowelsAndTrailings = 21 * kTrailings;
 std::array<char32_t, 3> decompose_hangul(char32_t code) {
   const char32_t index = code - kHangulFirst;
   const char32_t trailing = index % kTrailings;
-  return {kLeading + index / kVowelsAndTrailings,
-          kVowel + index % kVowelsAndTrailings / kTrailings,
+  return {kLeading + index / kVowelsAndTrailings, kVowel + index % kVowelsAndTrailings / kTrailings,
           trailing == 0 ? char32_t{0} : kTrailing + trailing};
 }
 

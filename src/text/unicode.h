@@ -1,5 +1,5 @@
-// Classes of Unicode characters, as the expressions of the pre-tokenizers name them, and what BERT's
-// tokenizers turn characters into.
+// Classes of Unicode characters, as the expressions of the pre-tokenizers name them, and what
+// BERT's tokenizers turn characters into.
 #pragma once
 
 #include <array>

@@ -32,24 +32,24 @@ constexpr std::string_view kEndOfTurnTexts[] = {
 // Texts that end an answer without being the end of a turn. The last three separate files in code
 // models: what follows them is another file, never more of the answer.
 constexpr std::string_view kOtherEndTexts[] = {
-    "</s>",      "<|eom_id|>", "<|return|>", "<|call|>",         "<|flush|>",   "<|calls|>",
-    "[EOS]",     "<eos>",      "[e~[",       "<|tool_response>", "<|fim_pad|>", "<|repo_name|>",
-    "<|file_sep|>",
+    "</s>",        "<|eom_id|>",    "<|return|>",   "<|call|>", "<|flush|>",
+    "<|calls|>",   "[EOS]",         "<eos>",        "[e~[",     "<|tool_response>",
+    "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
 };
 // Texts that mark the parts of a file in which a hole is to be filled, in one family or another.
 constexpr std::string_view kFillTexts[] = {
-    "<|fim_prefix|>",  "<fim-prefix>",  "<fim_prefix>",  "<\uFF5Cfim\u2581begin\uFF5C>",
-    "<PRE>",           "\u2581<PRE>",   "<|code_prefix|>", "<|prefix|>",
-    "<|fim_suffix|>",  "<fim-suffix>",  "<fim_suffix>",  "<\uFF5Cfim\u2581hole\uFF5C>",
-    "<SUF>",           "\u2581<SUF>",   "<|code_suffix|>", "<|suffix|>",
-    "<|fim_middle|>",  "<fim-middle>",  "<fim_middle>",  "<\uFF5Cfim\u2581end\uFF5C>",
-    "<MID>",           "\u2581<MID>",   "<|code_middle|>", "<|middle|>",
-    "<fim-pad>",       "<fim_pad>",     "<PAD>",         "[PAD]",
-    "<|fim_repo|>",    "<fim-repo>",    "<REPO>",        "<reponame>",
+    "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>",    "<\uFF5Cfim\u2581begin\uFF5C>",
+    "<PRE>",          "\u2581<PRE>",  "<|code_prefix|>", "<|prefix|>",
+    "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>",    "<\uFF5Cfim\u2581hole\uFF5C>",
+    "<SUF>",          "\u2581<SUF>",  "<|code_suffix|>", "<|suffix|>",
+    "<|fim_middle|>", "<fim-middle>", "<fim_middle>",    "<\uFF5Cfim\u2581end\uFF5C>",
+    "<MID>",          "\u2581<MID>",  "<|code_middle|>", "<|middle|>",
+    "<fim-pad>",      "<fim_pad>",    "<PAD>",           "[PAD]",
+    "<|fim_repo|>",   "<fim-repo>",   "<REPO>",          "<reponame>",
 };
 
-// What a kind of tokenizer is called in a file, and the ids that old files leave out because its own
-// program has them built in.
+// What a kind of tokenizer is called in a file, and the ids that old files leave out because its
+// own program has them built in.
 struct Kind {
   std::string_view name;
   TokenizerModel model = TokenizerModel::none;
@@ -320,8 +320,10 @@ Result<void> Vocab::read_flags(const gguf::Metadata& metadata) {
              metadata.bool_or("tokenizer.ggml.remove_extra_whitespaces", false));
   if (pre != nullptr && pre->raw && pre->add_bos && !add_bos_) {
     add_bos_ = true;
-    warnings_.push_back(cat("the file says that texts begin without a bos token, but models with the "
-                            "pre-tokenizer '", pre->name, "' need one: it is added"));
+    warnings_.push_back(
+        cat("the file says that texts begin without a bos token, but models with the "
+            "pre-tokenizer '",
+            pre->name, "' need one: it is added"));
   }
   if (size() == 0) return {};
   const auto check = [&](bool& wanted, const std::optional<Token>& token, std::string_view name) {

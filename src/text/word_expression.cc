@@ -4,8 +4,8 @@ namespace hearth::text {
 
 namespace {
 
-// The letters of one word in two halves: [upper]*[lower]+ or [upper]+[lower]*, where letters without
-// case and marks belong to both.
+// The letters of one word in two halves: [upper]*[lower]+ or [upper]+[lower]*, where letters
+// without case and marks belong to both.
 bool can_be_upper(uint16_t kind, bool but_han) {
   if (but_han && (kind & kHan) != 0) return false;
   return (kind & (kLetter | kMark)) != 0 && (kind & kLower) == 0;

@@ -1,5 +1,5 @@
-// The expression that most byte-level tokenizers split words with, from cl100k on: each family sets a
-// few of its parts differently, and WordParts says which.
+// The expression that most byte-level tokenizers split words with, from cl100k on: each family sets
+// a few of its parts differently, and WordParts says which.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@ enum class Contractions : uint8_t { none, first, behind };
 
 // What the letters of one word are.
 enum class Letters : uint8_t {
-  run,     // [^\r\n\p{L}\p{N}]?\p{L}+
-  marked,  // [^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+, and marks are no symbols either
-  cased,   // [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+
-           // |[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*
+  run,            // [^\r\n\p{L}\p{N}]?\p{L}+
+  marked,         // [^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+, and marks are no symbols either
+  cased,          // [^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+
+                  // |[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*
   cased_but_han,  // \p{Han}+ first, then as `cased` with \p{Han} taken out of every class
   spaced,         // [^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+
 };
@@ -75,8 +75,8 @@ class WordExpression {
   // an s too, as case folding has it.
   [[nodiscard]] static size_t contraction(std::string_view text, size_t at, bool any_case);
 
-  // \s+(?!\S)|\s+ : a run of spaces before a word leaves its last one to the word. `at` when there is
-  // no space; with `newlines`, \s*[\r\n]+ goes first.
+  // \s+(?!\S)|\s+ : a run of spaces before a word leaves its last one to the word. `at` when there
+  // is no space; with `newlines`, \s*[\r\n]+ goes first.
   [[nodiscard]] size_t spaces(std::string_view text, size_t at, bool newlines) const;
 
   // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+

@@ -1,5 +1,6 @@
-"""What each pre-tokenizer splits with, as regular expressions: how the model's own tokenizer has it,
-and how llama.cpp v0.5.0 has it where that differs. An independent reading of docs/tokenizers.md."""
+"""What each pre-tokenizer splits with, as regular expressions: how the model's own tokenizer has
+it, and how llama.cpp v0.5.0 has it where that differs. An independent reading of
+docs/tokenizers.md."""
 import regex
 
 AS_IS = r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
@@ -32,12 +33,12 @@ def peer_cased(short, number, tail=r"[\r\n/]*", letter=r"\p{L}"):
 HALVING = "|".join(rf"\s{{{n}}}(?!\S)" for n in (512, 256, 128, 64, 32, 16, 8, 4))
 DEEPSEEK = (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"
             r"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+")
-YOUTU = ("[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c"
-         "\u3001-\u303f\ufe30-\ufe4f]+|[\u3105-\u312f]+|[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+")
-ASIAN = ("[\u4e00-\u9fff\u3400-\u4dbf\u8c48-\ufaff\u3040-\u309f\u30a0-\u30ff\uff65-\uff9f\u2f00-\u2fdf"
-         "\u0e40-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-\uaa7f\ua9e0-\ua9ff\uac00-\ud7af"
-         "\u1100-\u11ff]+")
-CASED = (r"\s?(?:[A-Za-z]|(?![a-zA-Z\u0560-\u0588\u10c7-\u10ff\u1c80-\u1c88\u2d00-\u2d2d\ua790-\uab68"
+YOUTU = ("[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b"
+         "\uff0c\u3001-\u303f\ufe30-\ufe4f]+|[\u3105-\u312f]+|" + HAN_AND_KANA)
+ASIAN = ("[\u4e00-\u9fff\u3400-\u4dbf\u8c48-\ufaff\u3040-\u309f\u30a0-\u30ff\uff65-\uff9f"
+         "\u2f00-\u2fdf\u0e40-\u0e7f\u0e80-\u0eff\u1780-\u17ff\u1000-\u109f\uaa60-\uaa7f"
+         "\ua9e0-\ua9ff\uac00-\ud7af\u1100-\u11ff]+")
+CASED = (r"\s?(?:[A-Za-z]|(?![\u0560-\u0588\u10c7-\u10ff\u1c80-\u1c88\u2d00-\u2d2d\ua790-\uab68"
          r"\U00010570-\U000105bc\U00016e40-\U00016e7f\U0001d400-\U0001df2a\ua7cb-\uaaff"
          r"\U00010d50-\U00010d8f\u1c89-\u1c8a])[\p{Lu}\p{Ll}\p{Lt}])+")
 THOUSANDS = r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))"

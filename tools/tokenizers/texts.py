@@ -24,16 +24,22 @@ SPACES = " \t\n\r\v\f\u0085\u00a0\u1680\u2000\u2003\u2009\u2028\u2029\u202f\u205
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u202e\ufe0f\u0378\ufffd\ue000\U000f0000"
 CONTROLS = "".join(map(chr, [*range(1, 9), *range(14, 32), 127, 128, 155]))
 MARKS = "\u0300\u0301\u0308\u0327\u0345\u20dd\u0903\u093e\u0e31\u302a\U0001d165"
-SIGNS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~¡§«»¿×÷–—‘’“”…、。，！？：；（）「」『』〜・।۔،€£¥©®™°"
-EMOJI = ["😀", "🚀", "❤️", "👍🏽", "👨‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪", "🇫🇷", "☃", "✅", "1️⃣", "🧑‍💻", "🫠"]
+SIGNS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~" \
+    "¡§«»¿×÷–—‘’“”…、。，！？：；（）「」『』〜・।۔،€£¥©®™°"
+EMOJI = ["😀", "🚀", "❤️", "👍🏽", "👨‍👩‍👧‍👦", "🏳️‍🌈", "🇩🇪", "🇫🇷",
+         "☃", "✅", "1️⃣", "🧑‍💻", "🫠"]
 ENDINGS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d", "'S", "'T", "'RE", "'Ve", "'LL", "'lL", "'M",
-           "'D", "’s", "'", "''", "'x", "'r", "'l", "'ſ"]
-WORDS = ["Hello", "world", "the", "The", "HTTPServer", "camelCaseWord", "snake_case", "iPhone", "don",
-         "it", "we", "They", "I", "naïve", "École", "ÉCOLE", "ÀB", "straße", "STRASSE", "İstanbul",
+           "'D", "’s", "'",
+           "''", "'x", "'r", "'l", "'ſ"]
+WORDS = ["Hello", "world", "the", "The", "HTTPServer", "camelCaseWord", "snake_case", "iPhone",
+         "don", "it", "we", "They", "I", "naïve", "École", "ÉCOLE", "ÀB", "straße",
+         "STRASSE", "İstanbul",
          "x86_64", "3.14", "1,000,000", "0xFF", "v1.2.3", "IMGIMGABCZ", "IMGIMGAZ", "IMGIMGABCDEZ",
-         "<sentinel:12>", "<sentinel:>", "e.g.", "U.S.A.", "C++", "a/b/c", "http://example.com/?q=1",
+         "<sentinel:12>", "<sentinel:>", "e.g.", "U.S.A.", "C++", "a/b/c",
+         "http://example.com/?q=1",
          "foo@bar.org", "...", "--", "==", "!=", "->", "/*", "*/", "//", "\r\n", "\n\n", "\\n",
-         "ACGTACGT", "<dna>", "antidisestablishmentarianism", "Donaudampfschifffahrt", "ŒUVRE", "ﬀ"]
+         "ACGTACGT", "<dna>", "antidisestablishmentarianism", "Donaudampfschifffahrt",
+         "ŒUVRE", "ﬀ"]
 
 
 def known(code):
@@ -74,7 +80,7 @@ class Texts:
 
     def spaces(self):
         if self.draw.random() < 0.5:
-            return self.draw.choice(" \n\t") * self.draw.choice([1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 40])
+            return self.draw.choice(" \n\t") * self.draw.choice([1, 2, 3, 4, 7, 8, 15, 16, 17, 40])
         return "".join(self.draw.choices(SPACES, k=self.draw.randint(1, 4)))
 
     def signs(self):
