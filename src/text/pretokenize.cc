@@ -150,10 +150,18 @@ constexpr PreTokenizer kPreTokenizers[] = {
     {.name = "superbpe", .splitter = Splitter::superbpe},
     {.name = "chameleon", .splitter = Splitter::chameleon, .add_bos = true},
     {.name = "laguna", .splitter = Splitter::laguna},
-    {.name = "gemma4", .splitter = Splitter::lines, .add_bos = true, .raw = true},
-    {.name = "granite-embed-multi-311m", .splitter = Splitter::lines, .add_bos = true, .raw = true},
-    {.name = "sarvam-moe", .splitter = Splitter::lines, .raw = true},
-    {.name = "whitespace", .splitter = Splitter::not_space},
+    {.name = "gemma4",
+     .splitter = Splitter::lines,
+     .add_bos = true,
+     .spelling = Spelling::marked,
+     .newline_tokens = true},
+    {.name = "granite-embed-multi-311m",
+     .splitter = Splitter::lines,
+     .add_bos = true,
+     .spelling = Spelling::marked,
+     .newline_tokens = true},
+    {.name = "sarvam-moe", .splitter = Splitter::lines, .spelling = Spelling::marked},
+    {.name = "whitespace", .splitter = Splitter::not_space, .spelling = Spelling::characters},
 };
 
 }  // namespace

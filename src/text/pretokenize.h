@@ -44,14 +44,21 @@ enum class Splitter : uint8_t {
   not_space,
 };
 
+// What merging begins with.
+enum class Spelling : uint8_t {
+  bytes,       // one token for each byte, in GPT-2's alphabet
+  characters,  // one token for each character
+  marked,      // the same, with spaces written as U+2581
+};
+
 struct PreTokenizer {
   std::string_view name;  // a value of tokenizer.ggml.pre
   Splitter splitter = Splitter::usual;
   bool add_bos = false;        // when tokenizer.ggml.add_bos_token does not say
   bool ignore_merges = false;  // a word that is a token is taken as it is
-  // Text is merged as it is, not spelled in GPT-2's alphabet of bytes; spaces become U+2581.
-  bool raw = false;
-  bool add_sep = false;  // when tokenizer.ggml.add_sep_token does not say
+  bool add_sep = false;        // when tokenizer.ggml.add_sep_token does not say
+  Spelling spelling = Spelling::bytes;
+  bool newline_tokens = false;  // a run of newlines that is a token is taken as it is
 };
 
 // nullptr when hearth does not know the name.

@@ -31,7 +31,7 @@ Result<void> check_usable(const Vocab& vocab) {
   if (vocab.model() == TokenizerModel::unsupported) {
     return fail(ErrorCode::unsupported, "the tokenizer '", printable(vocab.model_name(), 40),
                 "' (tokenizer.ggml.model) is not one hearth can use: it knows 'llama', 'gpt2', "
-                "'gemma4', 'bert', 't5' and 'rwkv'");
+                "'gemma4', 'whitespace', 'bert', 't5' and 'rwkv'");
   }
   if (vocab.model() == TokenizerModel::none) {
     return fail(ErrorCode::unsupported, "the model has no tokenizer (tokenizer.ggml.model is ",

@@ -46,11 +46,13 @@ Result<std::unique_ptr<BpeEncoder>> BpeEncoder::create(const gguf::Metadata& met
                                                        std::vector<std::string>& warnings) {
   auto encoder = std::make_unique<BpeEncoder>();
   encoder->choose_splitter(vocab, warnings);
-  if (encoder->pre_.raw) {
-    encoder->map_characters(vocab);
-  } else {
+  if (encoder->pre_.spelling == Spelling::bytes) {
     encoder->map_bytes(vocab, warnings);
+  } else {
+    encoder->map_characters(vocab);
   }
+  encoder->drops_spaces_ = vocab.model_name() == "whitespace";
+  HEARTH_TRY(encoder->lowercase_, metadata.bool_or("tokenizer.ggml.normalizer.lowercase", false));
   HEARTH_CHECK(encoder->read_merges(metadata, vocab, warnings));
   return encoder;
 }
@@ -135,7 +137,7 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
     const auto left = vocab.find(line.substr(0, space));
     const auto right = vocab.find(line.substr(space + 1));
     const auto whole = vocab.find(joined);
-    if (pre_.raw) bounds_.add_token(joined);
+    if (pre_.spelling == Spelling::marked) bounds_.add_token(joined);
     if (left && right && whole) {
       merges_.insert(*left, *right, {static_cast<uint32_t>(rank), *whole});
     } else {
@@ -151,14 +153,24 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
 
 void BpeEncoder::encode(const Vocab& vocab, std::string_view text, bool /*at_start*/,
                         std::vector<Token>& out) const {
-  if (!pre_.raw) {
+  if (pre_.spelling == Spelling::bytes) {
     encode_words(vocab, text, out);
     return;
   }
-  std::string marked;
-  marked.reserve(text.size() + text.size() / 2);
-  append_marked(marked, text);
-  encode_marked(vocab, marked, out);
+  std::string changed;
+  changed.reserve(text.size() + text.size() / 2);
+  if (pre_.spelling == Spelling::marked) {
+    append_marked(changed, text);
+    text = changed;
+  } else if (drops_spaces_ && lowercase_) {
+    for (size_t at = 0; at < text.size();) {
+      const ClassedChar c = read_char(CharTable::get(), text, at);
+      append_utf8(changed, lowercase(c.code));
+      at = c.end;
+    }
+    text = changed;
+  }
+  encode_pieces(vocab, text, out);
 }
 
 void BpeEncoder::encode_words(const Vocab& vocab, std::string_view text,
@@ -182,15 +194,16 @@ void BpeEncoder::encode_words(const Vocab& vocab, std::string_view text,
   }
 }
 
-void BpeEncoder::encode_marked(const Vocab& vocab, std::string_view text,
+void BpeEncoder::encode_pieces(const Vocab& vocab, std::string_view text,
                                std::vector<Token>& out) const {
   Merger merger;
   WordCache cache(text.size());
-  WordSplitter lines(pre_.splitter, text);
-  for (std::string_view line; lines.next(line);) {
-    // A run of newlines is one token where there is such a token, whatever the merges say.
-    if (const auto newlines = line[0] == '\n' ? vocab.find(line) : std::nullopt) {
-      out.push_back(*newlines);
+  WordSplitter pieces(pre_.splitter, text);
+  for (std::string_view line; pieces.next(line);) {
+    if (drops_spaces_ && (read_char(CharTable::get(), line, 0).kind & kWhitespace) != 0) continue;
+    const bool newlines = pre_.newline_tokens && line[0] == '\n';
+    if (const auto whole = newlines ? vocab.find(line) : std::nullopt) {
+      out.push_back(*whole);
       continue;
     }
     for (size_t at = 0; at < line.size();) {
@@ -258,8 +271,12 @@ void BpeEncoder::encode_characters(const Vocab& vocab, std::string_view word, Me
 
 void BpeEncoder::append_normal(const Vocab& vocab, Token token, std::string& out) const {
   const std::string_view text = vocab.text(token);
-  if (pre_.raw) {
+  if (pre_.spelling == Spelling::marked) {
     append_unmarked(out, text);
+    return;
+  }
+  if (pre_.spelling == Spelling::characters) {
+    out.append(text);
     return;
   }
   for (size_t at = 0; at < text.size();) {

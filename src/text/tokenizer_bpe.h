@@ -45,7 +45,7 @@ class BpeEncoder final : public Encoder {
   [[nodiscard]] Token whole_word(const Vocab& vocab, std::string_view word,
                                  std::string& scratch) const;
   void encode_words(const Vocab& vocab, std::string_view text, std::vector<Token>& out) const;
-  void encode_marked(const Vocab& vocab, std::string_view text, std::vector<Token>& out) const;
+  void encode_pieces(const Vocab& vocab, std::string_view text, std::vector<Token>& out) const;
   void encode_word(std::string_view word, Merger& merger, std::vector<Token>& out) const;
   void encode_characters(const Vocab& vocab, std::string_view word, Merger& merger,
                          std::vector<Token>& out) const;
@@ -56,6 +56,8 @@ class BpeEncoder final : public Encoder {
   // Of text that is not spelled in bytes: single characters, and where words can be merged apart.
   std::array<Token, 128> ascii_tokens_{};
   WordBounds bounds_;
+  bool drops_spaces_ = false;  // all whitespace in a text, as the model "whitespace" does
+  bool lowercase_ = false;     // of a text whose spaces are dropped
   Token unknown_ = kNoToken;
 };
 

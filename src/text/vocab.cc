@@ -64,6 +64,7 @@ constexpr Kind kKinds[] = {
     // There are no such ids for BPE: guessing one would end answers at an ordinary word.
     {"gpt2", TokenizerModel::bpe},
     {"gemma4", TokenizerModel::bpe},
+    {"whitespace", TokenizerModel::bpe},
     {"bert", TokenizerModel::wpm, 101, kNoToken, 100, 102, 0, 103},
     {"t5", TokenizerModel::ugm, kNoToken, 1, 2, kNoToken, 0},
     {"rwkv", TokenizerModel::rwkv},
@@ -107,7 +108,7 @@ Result<void> Vocab::read_names(const gguf::Metadata& metadata) {
   HEARTH_TRY(model_name_, metadata.text_or("tokenizer.ggml.model", ""));
   HEARTH_TRY(pre_name_, metadata.text_or("tokenizer.ggml.pre", ""));
   model_ = find_kind(model_name_).model;
-  if (model_name_ == "gemma4") pre_name_ = model_name_;
+  if (model_name_ == "gemma4" || model_name_ == "whitespace") pre_name_ = model_name_;
   return {};
 }
 
@@ -318,7 +319,7 @@ Result<void> Vocab::read_flags(const gguf::Metadata& metadata) {
   HEARTH_TRY(add_space_prefix_, metadata.bool_or("tokenizer.ggml.add_space_prefix", spm || wpm));
   HEARTH_TRY(remove_extra_spaces_,
              metadata.bool_or("tokenizer.ggml.remove_extra_whitespaces", false));
-  if (pre != nullptr && pre->raw && pre->add_bos && !add_bos_) {
+  if (pre != nullptr && pre->newline_tokens && !add_bos_) {
     add_bos_ = true;
     warnings_.push_back(
         cat("the file says that texts begin without a bos token, but models with the "
