@@ -96,7 +96,7 @@ def folds(data):
         if bases == [code] or code in HANGUL or not bases:
             continue
         padded = (bases + [0, 0])[:3]
-        yield "{" + ", ".join(f"0x{each:X}" for each in [code] + padded) + "},"
+        yield f"{{0x{code:X}, {{" + ", ".join(f"0x{base:X}" for base in padded) + "}},"
 
 
 def lowers(data):

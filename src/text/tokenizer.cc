@@ -181,8 +181,9 @@ std::string Tokenizer::decode(std::span<const Token> tokens, SpecialTokens speci
   for (const Token token : tokens) {
     const size_t before = out.size();
     append_piece(out, token, special);
-    if (is_special(token)) {
-      at_start = true;
+    // An unknown token stands for text, and only SentencePiece BPE begins anew behind special ones.
+    if (is_special(token) && vocab_.kind(token) != TokenKind::unknown) {
+      at_start = at_start || vocab_.model() == TokenizerModel::spm;
     } else if (out.size() != before) {
       if (at_start && vocab_.add_space_prefix() && out[before] == ' ') out.erase(before, 1);
       at_start = false;

@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <chrono>
+#include <deque>
 #include <limits>
 
 #include "text/stream_decoder.h"
@@ -27,6 +28,13 @@ Tokenizer make(const TestMetadata& metadata) {
   auto tokenizer = Tokenizer::create(metadata.metadata());
   EXPECT_TRUE(tokenizer) << tokenizer.error().message;
   return std::move(tokenizer).value();
+}
+
+// A vocabulary is views into the metadata, so a temporary one is kept.
+Tokenizer make(TestMetadata&& metadata) {
+  static std::deque<TestMetadata> kept;
+  kept.push_back(std::move(metadata));
+  return make(kept.back());
 }
 
 Error make_error(const TestMetadata& metadata) {
@@ -248,8 +256,8 @@ TEST(SpecialTokens, TakeSpacesInFrontAlongWhereTheModelDoes) {
 
 // --- all kinds ---
 
-std::vector<TestMetadata> every_kind() {
-  std::vector<TestMetadata> all;
+std::deque<TestMetadata> every_kind() {
+  std::deque<TestMetadata> all;
   all.push_back(small_wpm());
   all.push_back(small_ugm());
   all.push_back(gemma({"\u2581", "a", "b", "\u2581a"}, {"\u2581 a"}));

@@ -88,7 +88,7 @@ void WpmEncoder::encode_chunk(std::string_view chunk, Word& word, std::vector<To
   for (size_t at = 0; at < chunk.size();) {
     const ClassedChar c = read_char(chars_, chunk, at);
     at = c.end;
-    if (c.code == 0 || c.code == 0xFFFD || (c.kind & kControl) != 0) continue;
+    if (c.code == 0 || c.code == 0xFFFD || (c.kind & kControlChar) != 0) continue;
     if ((c.kind & kFolds) == 0 || !strip_accents_) {
       add_char(c.code, c.kind, word, out);
       continue;

@@ -15,21 +15,21 @@ namespace hearth::text {
 // Bits of a character's class; an unassigned character has none. The values are known to
 // tools/gen_unicode.py.
 enum CharClass : uint16_t {
-  kLetter = 1,        // \p{L}
-  kNumber = 2,        // \p{N}
-  kWhitespace = 4,    // \s, the property White_Space
-  kMark = 8,          // \p{M}
-  kPunctuation = 16,  // \p{P}
-  kSymbol = 32,       // \p{S}
-  kUpper = 64,        // \p{Lu} and \p{Lt}
-  kLower = 128,       // \p{Ll}
-  kAccent = 256,      // \p{Mn}
-  kControl = 512,     // \p{Cc}, \p{Cf}, \p{Co}, \p{Cs}
-  kDigit = 1024,      // \p{Nd}
-  kConnector = 2048,  // \p{Pc}
-  kHan = 4096,        // \p{Han}
-  kFolds = 8192,      // lowercase() or without_accents() may change it
-  kNewline = 16384,   // \r and \n
+  kLetter = 1,         // \p{L}
+  kNumber = 2,         // \p{N}
+  kWhitespace = 4,     // \s, the property White_Space
+  kMark = 8,           // \p{M}
+  kPunctuation = 16,   // \p{P}
+  kSymbol = 32,        // \p{S}
+  kUpper = 64,         // \p{Lu} and \p{Lt}
+  kLower = 128,        // \p{Ll}
+  kAccent = 256,       // \p{Mn}
+  kControlChar = 512,  // \p{Cc}, \p{Cf}, \p{Co}, \p{Cs}
+  kDigit = 1024,       // \p{Nd}
+  kConnector = 2048,   // \p{Pc}
+  kHan = 4096,         // \p{Han}
+  kFolds = 8192,       // lowercase() or without_accents() may change it
+  kNewline = 16384,    // \r and \n
 };
 
 // A character and what is left of its canonical decomposition without nonspacing marks: up to three
@@ -93,7 +93,7 @@ inline constexpr std::array<uint16_t, 128> kAsciiClasses = [] {
     bits |= (space ? kWhitespace : 0u) | (newline ? kNewline : 0u);
     bits |= (upper ? kUpper | kFolds : 0u) | (lower ? kLower : 0u);
     bits |= (symbol ? kSymbol : 0u) | (other && !symbol ? kPunctuation : 0u);
-    bits |= (c == '_' ? kConnector : 0u) | (graphic || c == ' ' ? 0u : kControl);
+    bits |= (c == '_' ? kConnector : 0u) | (graphic || c == ' ' ? 0u : kControlChar);
     classes[i] = static_cast<uint16_t>(bits);
   }
   return classes;
