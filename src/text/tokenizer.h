@@ -38,8 +38,8 @@ class Tokenizer {
   [[nodiscard]] std::string piece(Token token, SpecialTokens special = SpecialTokens::hide) const;
   void append_piece(std::string& out, Token token, SpecialTokens special) const;
 
-  // The text of a whole sequence. Where encode() puts a space in front of text, at the start and with
-  // SentencePiece BPE behind special tokens, one space is taken off again.
+  // The text of a whole sequence. Where encode() puts a space in front of text, at the start and
+  // with SentencePiece BPE behind special tokens, one space is taken off again.
   [[nodiscard]] std::string decode(std::span<const Token> tokens,
                                    SpecialTokens special = SpecialTokens::hide) const;
 

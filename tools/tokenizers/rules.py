@@ -9,6 +9,8 @@ SPACES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
 GPT2 = [r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"]
 HAN_AND_KANA = "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"
 DEEPSEEK_CJK = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
+# llama.cpp looks for spaces beyond ASCII under another code, so no range has them.
+PEER_DEEPSEEK_CJK = rf"(?:(?!\s){DEEPSEEK_CJK[:-1]})+"
 
 
 def words(short, number=r"\p{N}", letters=r"[^\r\n\p{L}\p{N}]?\p{L}+", tail=r"[\r\n]*",
@@ -53,12 +55,14 @@ KIMI_PEER = [f"{PEER_HAN}+|" + rf"[^\r\n\p{{L}}\p{{N}}]?(?:(?!{PEER_HAN})\p{{L}}
 
 def joined_thousands(pieces):
     """llama.cpp's grouping of digits takes what stands in front of them into the first group."""
-    out = []
+    out, behind_gap = [], False
     for piece in pieces:
-        if out and not regex.fullmatch(r"\p{N}+", out[-1]) and regex.fullmatch(r"\p{N}+", piece):
+        number = regex.fullmatch(r"\p{N}+", piece) is not None
+        if number and behind_gap:
             out[-1] += piece
         else:
             out.append(piece)
+        behind_gap = not number
     return out
 
 
@@ -92,9 +96,12 @@ FAMILIES = {
                   *cased(ANY_CASE, r"\p{N}{1,3}")],
                  [(THOUSANDS, joined_thousands),
                   *cased(AS_IS, r"\p{N}{1,3}", upper=r"[\p{L}\p{M}]", lower=r"[\p{L}\p{M}]")]),
-    "deepseek_llm": ([r"[\r\n]", CASED, "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-"
-                      "\u3002]+", r"\s+$", DEEPSEEK_CJK, r"\p{N}+"], None),
-    "deepseek_coder": ([r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", DEEPSEEK_CJK, r"\p{N}"], None),
+    "deepseek_llm": tuple(
+        [r"[\r\n]", CASED, r"\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f" + wide +
+         r"\u3001\u3002]+", r"\s+$", cjk, r"\p{N}+"]
+        for wide, cjk in (("\u3000", DEEPSEEK_CJK), ("", PEER_DEEPSEEK_CJK))),
+    "deepseek_coder": tuple([r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", cjk, r"\p{N}"]
+                            for cjk in (DEEPSEEK_CJK, PEER_DEEPSEEK_CJK)),
     "deepseek_v3": ([r"\p{N}{1,3}", HAN_AND_KANA, rf"{DEEPSEEK}[\r\n]*|{SPACES}"], None),
     "spark": ([r"\p{N}{1,3}", HAN_AND_KANA, rf"{DEEPSEEK}|[\r\n]|\s+(?!\S)|\s+", r"\p{N}"], None),
     "afmoe": ([THOUSANDS, ASIAN, rf"{DEEPSEEK}[\r\n]*|{SPACES}"],
