@@ -112,6 +112,20 @@ struct ClassedChar {
                                            size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   if (byte < 0x80) return {at + 1, byte, kAsciiClasses[byte]};
+  // Characters of two and three bytes are nearly all the others, and worth doing without a call.
+  const auto behind = [&](size_t i) -> char32_t {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) ^ 0x80u : 0xFFu;
+  };
+  const char32_t second = behind(1);
+  if (byte >= 0xC2 && byte < 0xE0 && second < 0x40) {
+    const char32_t code = (byte & 0x1Fu) << 6 | second;
+    return {at + 2, code, table[code]};
+  }
+  const char32_t third = behind(2);
+  if (byte >= 0xE1 && byte < 0xED && second < 0x40 && third < 0x40) {
+    const char32_t code = (byte & 0x0Fu) << 12 | second << 6 | third;
+    return {at + 3, code, table[code]};
+  }
   const Utf8Char c = decode_utf8(text, at);
   return {at + c.length, c.code, c.valid ? table[c.code] : uint16_t{0}};
 }
