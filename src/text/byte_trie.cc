@@ -46,26 +46,24 @@ Result<ByteTrie> ByteTrie::create(std::vector<Entry> entries, std::string_view w
     }
   }
   trie.nodes_.push_back({static_cast<uint32_t>(ranges.size()), kNone});
-  trie.build_root();
+  trie.build_tables();
   return trie;
 }
 
-void ByteTrie::build_root() {
+void ByteTrie::build_tables() {
   root_.fill(kNone);
-  if (nodes_.empty()) return;
   for (uint32_t at = nodes_[0].children; at < nodes_[1].children; ++at) root_[labels_[at]] = at;
-}
-
-ByteTrie::Match ByteTrie::longest(std::string_view text, size_t at) const {
-  Match best;
-  if (at >= text.size()) return best;
-  uint32_t node = first(static_cast<unsigned char>(text[at]));
-  for (size_t end = at + 1; node != kNone; ++end) {
-    if (value(node) != kNone) best = {end - at, value(node)};
-    if (end >= text.size()) break;
-    node = next(node, static_cast<unsigned char>(text[end]));
+  for (uint32_t node = 1; node + 1 < nodes_.size() && tables_.size() < kMaxTables; ++node) {
+    const uint32_t begin = nodes_[node].children;
+    const uint32_t end = nodes_[node + 1].children;
+    if (end - begin < kMany) continue;
+    Table table;
+    table.fill(kNone);
+    table[256] = begin;
+    for (uint32_t at = begin; at < end; ++at) table[labels_[at]] = at;
+    nodes_[node].children = kInTable | static_cast<uint32_t>(tables_.size());
+    tables_.push_back(table);
   }
-  return best;
 }
 
 }  // namespace hearth::text

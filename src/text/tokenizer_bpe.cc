@@ -31,8 +31,13 @@ constexpr std::array<int16_t, kByteChars> kByteOfChar = [] {
   return bytes;
 }();
 
+// The alphabet ends below U+0800, so every character has one byte or two.
 void append_byte_chars(std::string& out, std::string_view bytes) {
-  for (const char c : bytes) append_utf8(out, kCharOfByte[static_cast<unsigned char>(c)]);
+  for (const char c : bytes) {
+    const char32_t code = kCharOfByte[static_cast<unsigned char>(c)];
+    if (code >= 0x80) out.push_back(static_cast<char>(0xC0 | code >> 6));
+    out.push_back(static_cast<char>(code < 0x80 ? code : 0x80 | (code & 0x3F)));
+  }
 }
 
 }  // namespace
@@ -105,10 +110,8 @@ void BpeEncoder::map_characters(const Vocab& vocab) {
     const auto byte = vocab.byte_value(token);
     if (byte && byte_tokens_[*byte] == kNoToken) byte_tokens_[*byte] = token;
   }
-  for (size_t c = 0; c < ascii_tokens_.size(); ++c) {
-    const char text = static_cast<char>(c);
-    ascii_tokens_[c] = vocab.find({&text, 1}).value_or(kNoToken);
-  }
+  char_tokens_ =
+      CharTokens(vocab, [&](Token token) { return vocab.find(vocab.text(token)) == token; });
 }
 
 Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab& vocab,
@@ -142,6 +145,12 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
       merges_.insert(*left, *right, {static_cast<uint32_t>(rank), *whole});
     } else {
       ++useless;
+    }
+  }
+  if (pre_.spelling == Spelling::bytes) {
+    byte_merges_.reserve(size_t{1} << 16);
+    for (const Token left : byte_tokens_) {
+      for (const Token right : byte_tokens_) byte_merges_.push_back(merges_.find(left, right));
     }
   }
   if (useless != 0) {
@@ -234,6 +243,10 @@ void BpeEncoder::encode_word(std::string_view word, Merger& merger, std::vector<
     merger.push(token, 1);
   }
   merger.run([&](const Symbol& left, const Symbol& right) {
+    if (left.length == 1 && right.length == 1) {
+      return byte_merges_[size_t{static_cast<unsigned char>(word[left.begin])} << 8 |
+                          static_cast<unsigned char>(word[right.begin])];
+    }
     return merges_.find(left.token, right.token);
   });
   for (const Symbol& symbol : merger.symbols()) {
@@ -246,12 +259,12 @@ void BpeEncoder::encode_characters(const Vocab& vocab, std::string_view word, Me
                                    std::vector<Token>& out) const {
   merger.clear();
   for (size_t at = 0; at < word.size();) {
-    const auto byte = static_cast<unsigned char>(word[at]);
-    const size_t length = byte < 0x80 ? 1 : decode_utf8(word, at).length;
+    const Utf8Char c = decode_utf8(word, at);
+    const bool known = c.valid && CharTokens::has(c.code);
     merger.push(
-        byte < 0x80 ? ascii_tokens_[byte] : vocab.find(word.substr(at, length)).value_or(kNoToken),
-        length);
-    at += length;
+        known ? char_tokens_.of(c.code) : vocab.find(word.substr(at, c.length)).value_or(kNoToken),
+        c.length);
+    at += c.length;
   }
   merger.run([&](const Symbol& left, const Symbol& right) {
     return merges_.find(left.token, right.token);

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "gguf/value.h"
+#include "text/char_tokens.h"
 #include "text/encoder.h"
 #include "text/pair_table.h"
 #include "text/pretokenize.h"
@@ -53,8 +54,9 @@ class BpeEncoder final : public Encoder {
   PreTokenizer pre_;
   PairTable merges_;
   std::array<Token, 256> byte_tokens_{};  // kNoToken when the vocabulary lacks the byte
+  std::vector<Merge> byte_merges_;        // of every two bytes: what each word begins with
   // Of text that is not spelled in bytes: single characters, and where words can be merged apart.
-  std::array<Token, 128> ascii_tokens_{};
+  CharTokens char_tokens_;
   WordBounds bounds_;
   bool drops_spaces_ = false;  // all whitespace in a text, as the model "whitespace" does
   bool lowercase_ = false;     // of a text whose spaces are dropped

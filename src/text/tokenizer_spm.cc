@@ -43,10 +43,8 @@ Result<std::unique_ptr<SpmEncoder>> SpmEncoder::create(const Vocab& vocab,
     warnings.push_back(cat("the vocabulary lacks ", missing,
                            " of the 256 byte tokens: rare characters are lost in the prompt"));
   }
-  for (size_t c = 0; c < encoder->ascii_tokens_.size(); ++c) {
-    const char text = static_cast<char>(c);
-    encoder->ascii_tokens_[c] = encoder->find(vocab, {&text, 1}).token;
-  }
+  encoder->char_tokens_ = CharTokens(
+      vocab, [&](Token token) { return encoder->find(vocab, vocab.text(token)).token == token; });
   return encoder;
 }
 
@@ -119,11 +117,11 @@ void SpmEncoder::encode_word(const Vocab& vocab, std::string_view word, Merger& 
                              std::vector<Token>& out) const {
   merger.clear();
   for (size_t at = 0; at < word.size();) {
-    const auto byte = static_cast<unsigned char>(word[at]);
-    const size_t length = byte < 0x80 ? 1 : decode_utf8(word, at).length;
-    merger.push(byte < 0x80 ? ascii_tokens_[byte] : find(vocab, word.substr(at, length)).token,
-                length);
-    at += length;
+    const Utf8Char c = decode_utf8(word, at);
+    const std::string_view text = word.substr(at, c.length);
+    const bool known = c.valid && CharTokens::has(c.code);
+    merger.push(known ? char_tokens_.of(c.code) : find(vocab, text).token, c.length);
+    at += c.length;
   }
   merger.run([&](const Symbol& left, const Symbol& right) {
     return find(vocab, word.substr(left.begin, size_t{left.length} + right.length));

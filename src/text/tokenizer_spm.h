@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/char_tokens.h"
 #include "text/encoder.h"
 #include "text/merge.h"
 #include "text/space_words.h"
@@ -36,8 +37,8 @@ class SpmEncoder final : public Encoder {
 
   std::vector<uint32_t> ranks_;  // of each token by score, the best 0; kNoMerge: never a result
   std::array<Token, 256> byte_tokens_{};
-  std::array<Token, 128> ascii_tokens_{};  // of single characters, kNoToken when there is none
-  size_t longest_ = 0;                     // bytes of the longest token that can be a result
+  CharTokens char_tokens_;
+  size_t longest_ = 0;  // bytes of the longest token that can be a result
   WordBounds bounds_;
 };
 

@@ -30,8 +30,9 @@ class MarkedText {
       if (!in_word_ && (needs_mark_ || merge_)) out_.append(kSpaceMark);
       in_word_ = true;
       needs_mark_ = false;
-      const size_t end = std::min(text.find(' ', at), text.size());
-      out_.append(text.substr(at, end - at));
+      size_t end = at + 1;
+      while (end < text.size() && text[end] != ' ') ++end;
+      out_.append(text.data() + at, end - at);
       at = end;
     }
   }

@@ -53,6 +53,11 @@ Result<std::unique_ptr<WpmEncoder>> WpmEncoder::create(const gguf::Metadata& met
     }
   }
   HEARTH_TRY(encoder->tokens_, ByteTrie::create(std::move(entries), "the tokens"));
+  uint32_t node = encoder->tokens_.first(static_cast<unsigned char>(kSpaceMark[0]));
+  for (size_t i = 1; i < kSpaceMark.size() && node != ByteTrie::kNone; ++i) {
+    node = encoder->tokens_.next(node, static_cast<unsigned char>(kSpaceMark[i]));
+  }
+  encoder->behind_mark_ = node;
   return encoder;
 }
 
@@ -67,12 +72,7 @@ void WpmEncoder::encode(const Vocab& /*vocab*/, std::string_view text, bool /*at
       at = c.end;
       continue;
     }
-    size_t end = c.end;
-    while (end < text.size()) {
-      const ClassedChar next = read_char(chars_, text, end);
-      if ((next.kind & kWhitespace) != 0) break;
-      end = next.end;
-    }
+    const size_t end = chunk_end(text, c.end);
     const std::string_view chunk = text.substr(at, end - at);
     at = end;
     if (cache.copy(chunk, out)) continue;
@@ -82,6 +82,20 @@ void WpmEncoder::encode(const Vocab& /*vocab*/, std::string_view text, bool /*at
   }
 }
 
+size_t WpmEncoder::chunk_end(std::string_view text, size_t at) const {
+  while (at < text.size()) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    if (byte > ' ' && byte < 0x80) {
+      ++at;
+      continue;
+    }
+    const ClassedChar c = read_char(chars_, text, at);
+    if ((c.kind & kWhitespace) != 0) break;
+    at = c.end;
+  }
+  return at;
+}
+
 void WpmEncoder::encode_chunk(std::string_view chunk, Word& word, std::vector<Token>& out) const {
   word.text = kSpaceMark;
   word.chars = 0;
@@ -89,15 +103,26 @@ void WpmEncoder::encode_chunk(std::string_view chunk, Word& word, std::vector<To
     const ClassedChar c = read_char(chars_, chunk, at);
     at = c.end;
     if (c.code == 0 || c.code == 0xFFFD || (c.kind & kControlChar) != 0) continue;
-    if ((c.kind & kFolds) == 0 || !strip_accents_) {
-      add_char(c.code, c.kind, word, out);
-      continue;
-    }
-    for (const char32_t base : without_accents(c.code)) {
-      if (base != 0) add_char(base, chars_[base], word, out);
+    if ((c.kind & (kLetter | kNumber)) != 0 && c.code < 0x80) {
+      const bool lowers = lowercase_ && (c.kind & kUpper) != 0;
+      word.text.push_back(static_cast<char>(lowers ? c.code | 0x20 : c.code));
+      ++word.chars;
+    } else {
+      add_folded(c, word, out);
     }
   }
   finish_word(word, out);
+}
+
+void WpmEncoder::add_folded(const ClassedChar& c, Word& word, std::vector<Token>& out) const {
+  if (strip_accents_ && (c.kind & kAccent) != 0) return;
+  if ((c.kind & kFolds) == 0 || !strip_accents_ || c.code < 0x80) {
+    add_char(c.code, c.kind, word, out);
+    return;
+  }
+  for (const char32_t base : without_accents(c.code)) {
+    if (base != 0) add_char(base, chars_[base], word, out);
+  }
 }
 
 void WpmEncoder::add_char(char32_t code, uint16_t kind, Word& word, std::vector<Token>& out) const {
@@ -105,7 +130,9 @@ void WpmEncoder::add_char(char32_t code, uint16_t kind, Word& word, std::vector<
   const bool sign = (kind & kPunctuation) != 0 || (code < 0x80 && (kind & kSymbol) != 0);
   const bool alone = sign || is_ideograph(code);
   if (alone) finish_word(word, out);
-  append_utf8(word.text, lowercase_ && (kind & kFolds) != 0 ? lowercase(code) : code);
+  // Letters in circles and Roman numerals have case without being letters.
+  const bool lowers = lowercase_ && (kind & kFolds) != 0 && (kind & kLower) == 0;
+  append_utf8(word.text, lowers ? lowercase(code) : code);
   ++word.chars;
   if (alone) finish_word(word, out);
 }
@@ -115,7 +142,9 @@ void WpmEncoder::finish_word(Word& word, std::vector<Token>& out) const {
   const size_t begin = out.size();
   bool fits = word.chars <= kMaxWordChars;
   for (size_t at = 0; fits && at < word.text.size();) {
-    const ByteTrie::Match match = tokens_.longest(word.text, at);
+    const ByteTrie::Match match =
+        at == 0 ? tokens_.longest(word.text, 0, behind_mark_, kSpaceMark.size())
+                : tokens_.longest(word.text, at);
     fits = match.length != 0;
     if (fits) out.push_back(static_cast<Token>(match.value));
     at += match.length;

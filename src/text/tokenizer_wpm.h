@@ -40,10 +40,13 @@ class WpmEncoder final : public Encoder {
 
   void encode_chunk(std::string_view chunk, Word& word, std::vector<Token>& out) const;
   void add_char(char32_t code, uint16_t kind, Word& word, std::vector<Token>& out) const;
+  void add_folded(const ClassedChar& c, Word& word, std::vector<Token>& out) const;
+  [[nodiscard]] size_t chunk_end(std::string_view text, size_t at) const;
   void finish_word(Word& word, std::vector<Token>& out) const;
 
   const CharTable& chars_ = CharTable::get();
   ByteTrie tokens_;
+  uint32_t behind_mark_ = ByteTrie::kNone;  // the node of tokens_ where words begin
   Token unknown_ = kNoToken;
   bool lowercase_ = true;
   bool strip_accents_ = true;

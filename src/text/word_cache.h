@@ -1,5 +1,5 @@
 // Remembers within one text which tokens a word became. Prose repeats its words all the time, so
-// most of them are copied from where they stand in the output already.
+// most of them are copied.
 #pragma once
 
 #include <cstring>
@@ -30,31 +30,38 @@ class WordCache {
         std::memcmp(current_->word, word.data(), word.size()) != 0) {
       return false;
     }
-    for (size_t i = 0; i < current_->count; ++i) out.push_back(out[current_->begin + i]);
+    out.insert(out.end(), current_->tokens, current_->tokens + current_->count);
     return true;
   }
 
-  // The word last asked for has become out[begin..]; its bytes must outlive the cache.
+  // The word last asked for has become out[begin..].
   void remember(std::string_view word, size_t begin, const std::vector<Token>& out) {
-    if (entries_.empty() || word.size() > kMaxWordBytes) return;
-    *current_ = {word.data(), begin, static_cast<uint16_t>(word.size()),
-                 static_cast<uint16_t>(out.size() - begin)};
+    const size_t count = out.size() - begin;
+    if (entries_.empty() || word.size() > kMaxWordBytes || count > kMaxTokens) return;
+    std::memcpy(current_->word, word.data(), word.size());
+    if (count != 0) std::memcpy(current_->tokens, out.data() + begin, count * sizeof(Token));
+    current_->length = static_cast<uint8_t>(word.size());
+    current_->count = static_cast<uint8_t>(count);
   }
 
  private:
   static constexpr size_t kFewestEntries = 1024;
-  static constexpr size_t kMostEntries = size_t{1} << 16;  // 1.5 MB: what a core has to itself
+  static constexpr size_t kMostEntries = size_t{1} << 15;
   static constexpr size_t kBytesPerEntry = 8;
-  static constexpr size_t kMaxWordBytes = 48;
+  static constexpr size_t kMaxWordBytes = 46;
+  static constexpr size_t kMaxTokens = 20;
   static constexpr size_t kWorthwhileBytes = 4096;
   static constexpr uint64_t kSeed = 0;  // a collision costs one encoding, never more
 
-  struct Entry {
-    const char* word = nullptr;
-    size_t begin = 0;     // in the output
-    uint16_t length = 0;  // 0: none
-    uint16_t count = 0;   // of tokens
+  // Two lines of a processor's cache, of which most words need one: what is remembered elsewhere
+  // would have to be brought from memory.
+  struct alignas(64) Entry {
+    uint8_t length = 0;  // 0: none
+    uint8_t count = 0;
+    char word[kMaxWordBytes];
+    Token tokens[kMaxTokens];
   };
+  static_assert(sizeof(Entry) == 128);
 
   std::vector<Entry> entries_;
   Entry* current_ = nullptr;
