@@ -1,5 +1,6 @@
 // Remembers within one text which tokens a word became. Prose repeats its words all the time, so
-// most of them are copied.
+// most of them are copied. A word is remembered the second time it comes: names and numbers that
+// come once would only push others out.
 #pragma once
 
 #include <cstring>
@@ -19,13 +20,22 @@ class WordCache {
     size_t entries = kFewestEntries;
     while (entries < kMostEntries && entries < text_bytes / kBytesPerEntry) entries *= 2;
     entries_.resize(entries);
+    tags_.resize(entries);
   }
 
   // Appends the tokens of a word met before to `out`; false when it is not remembered. On false,
   // `encode()` must be followed by remember() with the size that `out` had before.
   [[nodiscard]] bool copy(std::string_view word, std::vector<Token>& out) {
     if (entries_.empty() || word.size() > kMaxWordBytes) return false;
-    current_ = &entries_[hash_text(word, kSeed) & (entries_.size() - 1)];
+    const uint64_t hash = hash_text(word, kSeed);
+    const size_t place = hash & (entries_.size() - 1);
+    const auto tag = static_cast<uint32_t>(hash >> 32);
+    current_ = nullptr;
+    if (tags_[place] != tag) {
+      tags_[place] = tag;
+      return false;
+    }
+    current_ = &entries_[place];
     if (current_->length != word.size() ||
         std::memcmp(current_->word, word.data(), word.size()) != 0) {
       return false;
@@ -37,7 +47,7 @@ class WordCache {
   // The word last asked for has become out[begin..].
   void remember(std::string_view word, size_t begin, const std::vector<Token>& out) {
     const size_t count = out.size() - begin;
-    if (entries_.empty() || word.size() > kMaxWordBytes || count > kMaxTokens) return;
+    if (current_ == nullptr || word.size() > kMaxWordBytes || count > kMaxTokens) return;
     std::memcpy(current_->word, word.data(), word.size());
     if (count != 0) std::memcpy(current_->tokens, out.data() + begin, count * sizeof(Token));
     current_->length = static_cast<uint8_t>(word.size());
@@ -64,7 +74,8 @@ class WordCache {
   static_assert(sizeof(Entry) == 128);
 
   std::vector<Entry> entries_;
-  Entry* current_ = nullptr;
+  std::vector<uint32_t> tags_;  // of the last word that came to each place
+  Entry* current_ = nullptr;    // where the word asked for last is to be remembered
 };
 
 }  // namespace hearth::text
