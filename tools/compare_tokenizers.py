@@ -4,6 +4,7 @@
     tools/compare_tokenizers.py files  LLAMA_BIN VOCAB.gguf ... [-n 100000] [--seed 1]
     tools/compare_tokenizers.py names  LLAMA_BIN VOCAB.gguf [NAME ...] [-n 10000]
     tools/compare_tokenizers.py golden LLAMA_BIN VOCAB.gguf > tests/data/pretokenizer_cases.jsonl
+    tools/compare_tokenizers.py cases  LLAMA_BIN VOCAB.gguf ... > tests/data/tokenizer_cases.jsonl
 
 `files` takes vocabularies as they are. `names` takes one BPE vocabulary and gives it each name of a
 pre-tokenizer in turn (all of them when none is named). LLAMA_BIN is the folder of libllama.so of
@@ -37,6 +38,7 @@ MARK = "\u2581"
 KINDS = {"llama": "spm", "gpt2": "bpe", "gemma4": "bpe", "whitespace": "bpe", "bert": "wpm",
          "t5": "ugm"}
 BATCH = 20000
+CASES = 60  # of each vocabulary
 
 
 def ask_hearth(arguments, data):
@@ -215,17 +217,33 @@ def run_golden(library, options):
     return 0
 
 
+def run_cases(library, options):
+    """One line for each case, {"vocab", "text", "ids"}: what llama.cpp gives, where it ought to."""
+    for path in options.vocabularies:
+        vocabulary = Vocabulary(library, path)
+        maker = texts.Texts(random.Random(f"cases {vocabulary.name}"), vocabulary.specials)
+        kept = 0
+        while kept < CASES:
+            text = maker.one()
+            if len(text) < 60 and not vocabulary.reason(text):
+                kept += 1
+                print(json.dumps({"vocab": Path(path).stem, "text": text,
+                                  "ids": vocabulary.peer.ids(text.encode(), special=True)}))
+        vocabulary.peer.close()
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["files", "names", "golden"])
+    parser.add_argument("what", choices=["files", "names", "golden", "cases"])
     parser.add_argument("llama_bin")
     parser.add_argument("vocabularies", nargs="+")
     parser.add_argument("-n", type=int, default=10000)
     parser.add_argument("--seed", default="1")
     options = parser.parse_args()
     library = peer.Library(options.llama_bin)
-    bad = {"files": run_files, "names": run_names, "golden": run_golden}[options.what](library,
-                                                                                      options)
+    run = {"files": run_files, "names": run_names, "golden": run_golden, "cases": run_cases}
+    bad = run[options.what](library, options)
     sys.exit(1 if bad else 0)
 
 

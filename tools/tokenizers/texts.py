@@ -1,4 +1,5 @@
 """Random texts that are hard on tokenizers."""
+import functools
 import unicodedata
 
 ALPHABETS = {
@@ -46,6 +47,7 @@ def known(code):
     return unicodedata.category(chr(code)) not in ("Cn", "Cs")
 
 
+@functools.cache
 def by_category():
     groups = {}
     for code in range(1, 0x110000):
