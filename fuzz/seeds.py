@@ -51,6 +51,8 @@ def gguf_seeds():
     yield "spm_scores", b"\3\2\0" + scores + kinds
     yield "bpe", b"\4\0\x80"
     yield "bpe_pre", b"\4\1\0" + key("tokenizer.ggml.pre", 8, text("llama-bpe"))
+    yield "wpm", b"\5\0\x80"
+    yield "ugm", b"\6\1\0" + key("tokenizer.ggml.precompiled_charsmap", 9, array(0, 8, bytes(8)))
     yield "bpe_eos", b"\4\1\0" + u32("tokenizer.ggml.eos_token_id", 3)
 
 
