@@ -336,7 +336,9 @@ Result<void> Vocab::read_flags(const gguf::Metadata& metadata) {
   };
   check(add_bos_, bos_, "bos");
   check(add_eos_, eos_, "eos");
-  check(add_sep_, sep_, "sep");
+  // Elsewhere sep only stands between two texts, which a model may never be given.
+  if (wpm) check(add_sep_, sep_, "sep");
+  add_sep_ = add_sep_ && sep_;
   return {};
 }
 
