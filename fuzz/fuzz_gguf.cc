@@ -53,18 +53,37 @@ void put_matrices(RawFile& file) {
   matrix("blk.0.ffn_down.weight", {32, 32});
 }
 
-enum Front : uint8_t { whole_file, header, llama, llama_spm, llama_bpe, kFronts };
+enum Front : uint8_t {
+  whole_file,
+  header,
+  llama,
+  llama_spm,
+  llama_bpe,
+  llama_wpm,
+  llama_ugm,
+  kFronts
+};
+
+// What the front calls its tokenizer.
+const char* tokenizer_of(Front front) {
+  if (front == llama_bpe) return "gpt2";
+  if (front == llama_wpm) return "bert";
+  return front == llama_ugm ? "t5" : "llama";
+}
 
 // The input's own bytes follow the keys as more keys, more tensors and data; counts come from the
 // input as well, since they say which of these its bytes are.
 std::string make_file(Front front, uint8_t keys, uint8_t tensors, const std::string& rest) {
   RawFile file;
-  if (front >= llama) file = llama_keys(front == llama_bpe ? "gpt2" : "llama");
+  if (front >= llama) file = llama_keys(tokenizer_of(front));
   if (front == llama_spm) {
     put_strings(file, "tokenizer.ggml.tokens", {"<unk>", "<s>", "</s>", "a"});
   } else if (front == llama_bpe) {
     put_strings(file, "tokenizer.ggml.tokens", {"a", "b", "ab", "c"});
     put_strings(file, "tokenizer.ggml.merges", {"a b"});
+  } else if (front > llama_bpe) {
+    put_strings(file, "tokenizer.ggml.tokens", {"\u2581", "a", "\u2581a", "b"});
+    file.u32_key("tokenizer.ggml.unknown_token_id", 3);
   }
   if (front >= llama && (tensors & 0x80) != 0) put_matrices(file);
   file.n_keys = file.real_keys + keys;

@@ -51,12 +51,32 @@ def gguf_seeds():
     yield "spm_scores", b"\3\2\0" + scores + kinds
     yield "bpe", b"\4\0\x80"
     yield "bpe_pre", b"\4\1\0" + key("tokenizer.ggml.pre", 8, text("llama-bpe"))
+    yield "wpm", b"\5\0\x80"
+    yield "ugm", b"\6\1\0" + key("tokenizer.ggml.precompiled_charsmap", 9, array(0, 8, bytes(8)))
     yield "bpe_eos", b"\4\1\0" + u32("tokenizer.ggml.eos_token_id", 3)
 
 
 TEXTS = ("Hello world", "  two  spaces ", "abab aaa ab", "na\u00efve \u65e5\u672c \U0001f680",
-         "it's 12345 o'clock\n\n", "<s>a</s><|im_end|><0x41>", "\u2581a\u0120b")
+         "it's 12345 o'clock\n\n",
+         "camelCase \u00c9COLE 1234567 <sentinel:1>IMGIMGABZ \u4f60\u597d e\u0301",
+         "<s>a</s><|im_end|><0x41>", "\u2581a\u0120b")
 STOPS = ("ab", "</s>", "\n\n")
+
+
+def charsmap(rules):
+    """Character maps as SentencePiece writes them; every node has 256 units to itself."""
+    nodes = sorted({text[:length] for text in rules for length in range(len(text) + 1)})
+    block = {node: i + 1 for i, node in enumerate(nodes)}
+    units, replacements = [0x80000000] * (256 * (len(nodes) + 1)), b""
+    for node in nodes:
+        at = 256 * block[node[:-1]] ^ node[-1] if node else 0
+        base = 256 * block[node]
+        units[at] = (node[-1] if node else 0) | (at ^ base) << 10 | (node in rules) << 8
+        if node in rules:
+            units[base] = 0x80000000 | len(replacements)
+            replacements += rules[node] + b"\0"
+    array = struct.pack(f"<{len(units)}I", *units)
+    return struct.pack("<I", len(array)) + array + replacements
 
 
 def main():
@@ -64,7 +84,8 @@ def main():
         print(__doc__.strip(), file=sys.stderr)
         return 2
     seeds = {"fuzz_gguf": dict(gguf_seeds()),
-             "fuzz_tokenizer": {f"text{i}": t.encode() for i, t in enumerate(TEXTS)},
+             "fuzz_tokenizer": {**{f"text{i}": t.encode() for i, t in enumerate(TEXTS)},
+                                "charsmap": charsmap({b"a": b"b", b"ab": b"c"})},
              "fuzz_utf8_stop": {f"text{i}": b"\xfe".join(
                  [s.encode() for s in STOPS] + [t.encode()[:4], t.encode()[4:]])
                  for i, t in enumerate(TEXTS)}}

@@ -1,80 +1,172 @@
 #include "text/pretokenize.h"
 
 #include <algorithm>
-#include <array>
-
-#include "base/utf8.h"
+#include <iterator>
 
 namespace hearth::text {
 
 namespace {
 
-constexpr uint8_t kNewline = 64;  // \r or \n; only in kAsciiKinds, where CharClass leaves room
+struct Family {
+  Splitter splitter;
+  SplitStep steps[6];
+  size_t count;
 
-constexpr std::array<uint8_t, 128> kAsciiKinds = [] {
-  std::array<uint8_t, 128> kinds{};
-  for (size_t c = 0; c < kinds.size(); ++c) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool number = c >= '0' && c <= '9';
-    const bool space = c == ' ' || (c >= 9 && c <= 13);
-    const bool newline = c == '\n' || c == '\r';
-    kinds[c] = static_cast<uint8_t>((letter ? kLetter : 0) | (number ? kNumber : 0) |
-                                    (space ? kWhitespace : 0) | (newline ? kNewline : 0));
+  template <class... Steps>
+  constexpr Family(Splitter name, Steps... in_order)
+      : splitter(name), steps{in_order...}, count(sizeof...(in_order)) {}
+};
+
+// In the order of the enumerators.
+constexpr Family kFamilies[] = {
+    {Splitter::usual, SplitStep::default_punctuation, SplitStep::gpt2, SplitStep::numbers,
+     SplitStep::digits_3},
+    {Splitter::gpt2, SplitStep::gpt2},
+    {Splitter::digits_gpt2, SplitStep::number, SplitStep::gpt2},
+    {Splitter::llama3, SplitStep::llama3},
+    {Splitter::jais2, SplitStep::jais2},
+    {Splitter::qwen2, SplitStep::qwen2},
+    {Splitter::qwen35, SplitStep::qwen35},
+    {Splitter::minicpm5, SplitStep::numbers_3, SplitStep::minicpm5},
+    {Splitter::seed_coder, SplitStep::seed_coder},
+    {Splitter::ufakzeka, SplitStep::ufakzeka},
+    {Splitter::exaone_moe, SplitStep::exaone_moe},
+    {Splitter::gpt4o, SplitStep::gpt4o},
+    {Splitter::tekken, SplitStep::tekken},
+    {Splitter::youtu, SplitStep::youtu_scripts, SplitStep::youtu},
+    {Splitter::kimi_k2, SplitStep::kimi_k2},
+    {Splitter::tiny_aya, SplitStep::thousands_at_boundary, SplitStep::gpt4o},
+    {Splitter::deepseek_llm, SplitStep::newline, SplitStep::spaced_cased, SplitStep::spaced_ascii,
+     SplitStep::last_spaces, SplitStep::deepseek_cjk, SplitStep::numbers},
+    {Splitter::deepseek_coder, SplitStep::newline, SplitStep::spaced_letters,
+     SplitStep::spaced_punctuation, SplitStep::deepseek_cjk, SplitStep::number},
+    {Splitter::deepseek_v3, SplitStep::numbers_3, SplitStep::han_and_kana, SplitStep::deepseek_v3},
+    {Splitter::spark, SplitStep::numbers_3, SplitStep::han_and_kana, SplitStep::spark,
+     SplitStep::number},
+    {Splitter::afmoe, SplitStep::thousands, SplitStep::asian_scripts, SplitStep::deepseek_v3},
+    {Splitter::falcon, SplitStep::falcon_punctuation, SplitStep::gpt2, SplitStep::digits_3},
+    {Splitter::bloom, SplitStep::bloom},
+    {Splitter::viking, SplitStep::bloom, SplitStep::number},
+    {Splitter::superbpe, SplitStep::numbers, SplitStep::before_thousands},
+    {Splitter::chameleon, SplitStep::sentinels, SplitStep::images, SplitStep::pairs_of_spaces,
+     SplitStep::number, SplitStep::one_punctuation, SplitStep::gpt2},
+    {Splitter::laguna, SplitStep::lines, SplitStep::qwen2},
+    {Splitter::lines, SplitStep::lines},
+    {Splitter::not_space, SplitStep::not_space},
+};
+
+constexpr bool is_in_order() {
+  for (size_t i = 0; i < std::size(kFamilies); ++i) {
+    if (kFamilies[i].splitter != static_cast<Splitter>(i)) return false;
   }
-  return kinds;
-}();
+  return true;
+}
+static_assert(is_in_order());
 
+// The names that llama.cpp v0.5.0 knows.
 constexpr PreTokenizer kPreTokenizers[] = {
-    {"gpt-2", Splitter::gpt2},
-    {"phi-2", Splitter::gpt2},
-    {"mpt", Splitter::gpt2},
-    {"olmo", Splitter::gpt2},
-    {"jais", Splitter::gpt2},
-    {"exaone4", Splitter::gpt2},
-    {"trillion", Splitter::gpt2},
-    {"granite-docling", Splitter::gpt2},
-    {"gigachat", Splitter::gpt2},
-    {"mellum", Splitter::gpt2},
-    {"modern-bert", Splitter::gpt2},
-    {"a.x-4.0", Splitter::gpt2},
-    {"jina-es", Splitter::gpt2},
-    {"jina-de", Splitter::gpt2},
-    {"jina-v2-es", Splitter::gpt2},
-    {"jina-v2-de", Splitter::gpt2},
-    {"smollm", Splitter::digits_gpt2},
-    {"starcoder", Splitter::digits_gpt2},
-    {"refact", Splitter::digits_gpt2},
-    {"command-r", Splitter::digits_gpt2},
-    {"codeshell", Splitter::digits_gpt2},
-    {"exaone", Splitter::digits_gpt2},
-    {"minerva-7b", Splitter::digits_gpt2},
-    {"mellum2", Splitter::digits_gpt2},
-    {"llama-bpe", Splitter::llama3, true, true},
-    {"llama3", Splitter::llama3, true, true},
-    {"llama-v3", Splitter::llama3, true, true},
-    {"falcon3", Splitter::llama3, true, true},
-    {"falcon-h1", Splitter::llama3, true, true},
-    {"pixtral", Splitter::llama3, true, true},
-    {"midm-2.0", Splitter::llama3, true, true},
-    {"lfm2", Splitter::llama3, true, true},
-    {"jina-v5-nano", Splitter::llama3, true, true},
-    {"smaug-bpe", Splitter::llama3},
-    {"dbrx", Splitter::llama3},
-    {"glm4", Splitter::llama3},
-    {"chatglm-bpe", Splitter::llama3},
-    {"qwen2", Splitter::qwen2},
-    {"deepseek-r1-qwen", Splitter::qwen2},
-    {"megrez", Splitter::qwen2},
-    {"kormo", Splitter::qwen2},
-    {"f2llmv2", Splitter::qwen2},
-    {"stablelm2", Splitter::qwen2},
-    {"hunyuan", Splitter::qwen2},
-    {"solar-open", Splitter::qwen2},
-    {"grok-2", Splitter::qwen2},
-    {"qwen35", Splitter::qwen35},
+    {.name = "gpt-2", .splitter = Splitter::gpt2},
+    {.name = "phi-2", .splitter = Splitter::gpt2},
+    {.name = "mpt", .splitter = Splitter::gpt2},
+    {.name = "olmo", .splitter = Splitter::gpt2},
+    {.name = "jais", .splitter = Splitter::gpt2},
+    {.name = "exaone4", .splitter = Splitter::gpt2},
+    {.name = "trillion", .splitter = Splitter::gpt2},
+    {.name = "granite-docling", .splitter = Splitter::gpt2},
+    {.name = "gigachat", .splitter = Splitter::gpt2},
+    {.name = "mellum", .splitter = Splitter::gpt2},
+    {.name = "modern-bert", .splitter = Splitter::gpt2},
+    {.name = "a.x-4.0", .splitter = Splitter::gpt2},
+    {.name = "jina-es", .splitter = Splitter::gpt2},
+    {.name = "jina-de", .splitter = Splitter::gpt2},
+    {.name = "jina-v2-es", .splitter = Splitter::gpt2},
+    {.name = "jina-v2-de", .splitter = Splitter::gpt2},
+    {.name = "jina-v1-en", .splitter = Splitter::gpt2, .add_sep = true},
+    {.name = "jina-v2-code", .splitter = Splitter::gpt2, .add_sep = true},
+    {.name = "roberta-bpe", .splitter = Splitter::gpt2, .add_sep = true},
+    {.name = "smollm", .splitter = Splitter::digits_gpt2},
+    {.name = "starcoder", .splitter = Splitter::digits_gpt2},
+    {.name = "refact", .splitter = Splitter::digits_gpt2},
+    {.name = "command-r", .splitter = Splitter::digits_gpt2},
+    {.name = "codeshell", .splitter = Splitter::digits_gpt2},
+    {.name = "exaone", .splitter = Splitter::digits_gpt2},
+    {.name = "minerva-7b", .splitter = Splitter::digits_gpt2},
+    {.name = "mellum2", .splitter = Splitter::digits_gpt2},
+    {.name = "llama-bpe", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "llama3", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "llama-v3", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "falcon3", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "falcon-h1", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "pixtral", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "midm-2.0", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "lfm2", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "jina-v5-nano", .splitter = Splitter::llama3, .add_bos = true, .ignore_merges = true},
+    {.name = "smaug-bpe", .splitter = Splitter::llama3},
+    {.name = "dbrx", .splitter = Splitter::llama3},
+    {.name = "glm4", .splitter = Splitter::llama3},
+    {.name = "chatglm-bpe", .splitter = Splitter::llama3},
+    {.name = "jais-2", .splitter = Splitter::jais2},
+    {.name = "qwen2", .splitter = Splitter::qwen2},
+    {.name = "deepseek-r1-qwen", .splitter = Splitter::qwen2},
+    {.name = "megrez", .splitter = Splitter::qwen2},
+    {.name = "kormo", .splitter = Splitter::qwen2},
+    {.name = "f2llmv2", .splitter = Splitter::qwen2},
+    {.name = "stablelm2", .splitter = Splitter::qwen2},
+    {.name = "hunyuan", .splitter = Splitter::qwen2},
+    {.name = "solar-open", .splitter = Splitter::qwen2},
+    {.name = "grok-2", .splitter = Splitter::qwen2},
+    {.name = "bailingmoe", .splitter = Splitter::qwen2},
+    {.name = "bailingmoe2", .splitter = Splitter::qwen2},
+    {.name = "llada-moe", .splitter = Splitter::qwen2},
+    {.name = "qwen35", .splitter = Splitter::qwen35},
+    {.name = "minicpm5", .splitter = Splitter::minicpm5, .ignore_merges = true},
+    {.name = "seed-coder", .splitter = Splitter::seed_coder},
+    {.name = "ufakzeka", .splitter = Splitter::ufakzeka},
+    {.name = "exaone-moe", .splitter = Splitter::exaone_moe},
+    {.name = "gpt-4o", .splitter = Splitter::gpt4o},
+    {.name = "llama4", .splitter = Splitter::gpt4o},
+    {.name = "kanana2", .splitter = Splitter::gpt4o},
+    {.name = "talkie", .splitter = Splitter::gpt4o},
+    {.name = "minimax-m2", .splitter = Splitter::gpt4o},
+    {.name = "granite-embed-multi-97m", .splitter = Splitter::gpt4o, .ignore_merges = true},
+    {.name = "tekken", .splitter = Splitter::tekken, .add_bos = true, .ignore_merges = true},
+    {.name = "youtu", .splitter = Splitter::youtu, .ignore_merges = true},
+    {.name = "kimi-k2", .splitter = Splitter::kimi_k2},
+    {.name = "tiny_aya", .splitter = Splitter::tiny_aya},
+    {.name = "cohere2moe", .splitter = Splitter::tiny_aya},
+    {.name = "deepseek-llm", .splitter = Splitter::deepseek_llm},
+    {.name = "deepseek-coder", .splitter = Splitter::deepseek_coder},
+    {.name = "deepseek-v3", .splitter = Splitter::deepseek_v3},
+    {.name = "hunyuan-dense", .splitter = Splitter::deepseek_v3},
+    {.name = "joyai-llm", .splitter = Splitter::deepseek_v3},
+    {.name = "hy_v4", .splitter = Splitter::deepseek_v3},
+    {.name = "spark2_5", .splitter = Splitter::spark},
+    {.name = "afmoe", .splitter = Splitter::afmoe},
+    {.name = "falcon", .splitter = Splitter::falcon},
+    {.name = "bloom", .splitter = Splitter::bloom},
+    {.name = "poro-chat", .splitter = Splitter::bloom},
+    {.name = "gpt3-finnish", .splitter = Splitter::bloom},
+    {.name = "viking", .splitter = Splitter::viking},
+    {.name = "superbpe", .splitter = Splitter::superbpe},
+    {.name = "chameleon", .splitter = Splitter::chameleon, .add_bos = true},
+    {.name = "laguna", .splitter = Splitter::laguna},
+    {.name = "gemma4",
+     .splitter = Splitter::lines,
+     .add_bos = true,
+     .spelling = Spelling::marked,
+     .newline_tokens = true},
+    {.name = "granite-embed-multi-311m",
+     .splitter = Splitter::lines,
+     .add_bos = true,
+     .spelling = Spelling::marked,
+     .newline_tokens = true},
+    {.name = "sarvam-moe", .splitter = Splitter::lines, .spelling = Spelling::marked},
+    {.name = "whitespace", .splitter = Splitter::not_space, .spelling = Spelling::characters},
 };
 
 }  // namespace
+
+std::span<const PreTokenizer> all_pre_tokenizers() { return kPreTokenizers; }
 
 const PreTokenizer* find_pre_tokenizer(std::string_view name) {
   const auto found = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
@@ -82,168 +174,28 @@ const PreTokenizer* find_pre_tokenizer(std::string_view name) {
   return found == std::end(kPreTokenizers) ? nullptr : found;
 }
 
-WordSplitter::WordSplitter(Splitter splitter, std::string_view text)
-    : chars_(CharTable::get()), text_(text), splitter_(splitter) {
-  if (splitter_ != Splitter::digits_gpt2) limit_ = text_.size();
+WordSplitter::WordSplitter(Splitter splitter, std::string_view text) : text_(text) {
+  const Family& family = kFamilies[static_cast<size_t>(splitter)];
+  order_ = {family.steps, family.count};
+  pieces_[0].end = text.size();
+}
+
+// The end of what step `level` cuts off at at_.
+size_t WordSplitter::cut(size_t level) {
+  Piece& piece = pieces_[level];
+  const std::string_view text = text_.substr(piece.begin, piece.end - piece.begin);
+  return piece.begin + steps_.piece(order_[level], text, at_ - piece.begin, piece.memo);
 }
 
 bool WordSplitter::next(std::string_view& word) {
   if (at_ >= text_.size()) return false;
-  size_t end = 0;
-  switch (splitter_) {
-    case Splitter::gpt2:
-      end = gpt2_word(at_);
-      break;
-    case Splitter::llama3:
-      end = llama3_word(at_, 3, kLetter);
-      break;
-    case Splitter::qwen2:
-      end = llama3_word(at_, 1, kLetter);
-      break;
-    case Splitter::qwen35:
-      end = llama3_word(at_, 1, kLetter | kMark);
-      break;
-    case Splitter::digits_gpt2:
-      // \p{N} splits first; the text between two digits is all that the second expression sees.
-      if (at_ == limit_) limit_ = next_number(at_);
-      if (at_ == limit_) {
-        limit_ = text_.size();
-        end = read(at_).end;
-        limit_ = end;
-      } else {
-        end = gpt2_word(at_);
-      }
-      break;
+  for (size_t level = 1; level < order_.size(); ++level) {
+    if (pieces_[level].end <= at_) pieces_[level] = {at_, cut(level - 1), {}};
   }
+  const size_t end = cut(order_.size() - 1);
   word = text_.substr(at_, end - at_);
   at_ = end;
   return true;
-}
-
-WordSplitter::Char WordSplitter::read(size_t at) const {
-  if (at >= limit_) return {at, 0, 0};
-  const auto byte = static_cast<unsigned char>(text_[at]);
-  if (byte < 0x80) return {at + 1, kAsciiKinds[byte], byte};
-  const Utf8Char c = decode_utf8(text_, at);
-  const auto classes = kLetter | kNumber | kWhitespace | kMark;
-  return {at + c.length, static_cast<uint8_t>(c.valid ? chars_[c.code] & classes : 0), 0};
-}
-
-size_t WordSplitter::skip(size_t at, uint8_t mask) const {
-  while (at < limit_) {
-    const Char c = read(at);
-    if ((c.kind & mask) == 0) break;
-    at = c.end;
-  }
-  return at;
-}
-
-size_t WordSplitter::skip_other(size_t at, uint8_t not_in) const {
-  while (at < limit_) {
-    const Char c = read(at);
-    if ((c.kind & not_in) != 0) break;
-    at = c.end;
-  }
-  return at;
-}
-
-// End of 's 't 're 've 'm 'll or 'd at `at`, or `at` when there is none.
-size_t WordSplitter::contraction(size_t at, bool any_case) const {
-  if (text_[at] != '\'') return at;
-  const auto letter = [&](size_t i) -> unsigned char {
-    const unsigned char c = i < limit_ ? static_cast<unsigned char>(text_[i]) : 0;
-    return any_case && c >= 'A' && c <= 'Z' ? static_cast<unsigned char>(c | 0x20) : c;
-  };
-  const unsigned char first = letter(at + 1);
-  const unsigned char second = letter(at + 2);
-  if (first == 's' || first == 't' || first == 'm' || first == 'd') return at + 2;
-  if ((first == 'r' || first == 'v') && second == 'e') return at + 3;
-  if (first == 'l' && second == 'l') return at + 3;
-  return at;
-}
-
-// \s+(?!\S)|\s+ : a run of spaces before a word leaves its last one to the word.
-size_t WordSplitter::spaces(size_t at) const {
-  size_t last = at;  // where the last whitespace character of the run begins
-  size_t end = at;
-  while (end < limit_) {
-    const Char c = read(end);
-    if ((c.kind & kWhitespace) == 0) break;
-    last = end;
-    end = c.end;
-  }
-  return end < limit_ && last > at ? last : end;
-}
-
-// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-size_t WordSplitter::gpt2_word(size_t at) const {
-  const size_t shortened = contraction(at, false);
-  if (shortened != at) return shortened;
-  const Char first = read(at);
-  const size_t start = first.ascii == ' ' ? first.end : at;
-  const Char c = start == at ? first : read(start);
-  if (start < limit_) {
-    if ((c.kind & kLetter) != 0) return skip(c.end, kLetter);
-    if ((c.kind & kNumber) != 0) return skip(c.end, kNumber);
-    if ((c.kind & kWhitespace) == 0) return skip_other(c.end, kWhitespace | kLetter | kNumber);
-  }
-  return spaces(at);
-}
-
-// (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*
-// |\s*[\r\n]+|\s+(?!\S)|\s+   with \p{N}{1,max_digits}, and for qwen35 with [\p{L}\p{M}]+ and
-// [^\s\p{L}\p{M}\p{N}]+ in place of the letters and their complement.
-size_t WordSplitter::llama3_word(size_t at, uint32_t max_digits, uint8_t letters) const {
-  const size_t shortened = contraction(at, true);
-  if (shortened != at) return shortened;
-  const Char first = read(at);
-  if ((first.kind & letters) != 0) return skip(first.end, letters);
-  if ((first.kind & kNumber) != 0) {
-    size_t end = first.end;
-    for (uint32_t digits = 1; digits < max_digits; ++digits) {
-      const Char c = read(end);
-      if ((c.kind & kNumber) == 0) break;
-      end = c.end;
-    }
-    return end;
-  }
-  const Char second = read(first.end);
-  const bool newline = (first.kind & kNewline) != 0;
-  if (!newline && (second.kind & letters) != 0) return skip(second.end, letters);
-
-  const auto word = static_cast<uint8_t>(kWhitespace | kNumber | letters);
-  const bool space = first.ascii == ' ';
-  const bool symbols =
-      space ? first.end < limit_ && (second.kind & word) == 0 : (first.kind & word) == 0;
-  if (symbols) return skip(skip_other(first.end, word), kNewline);
-
-  size_t after_newline = at;
-  size_t last = at;
-  size_t end = at;
-  while (end < limit_) {
-    const Char c = read(end);
-    if ((c.kind & kWhitespace) == 0) break;
-    last = end;
-    end = c.end;
-    if ((c.kind & kNewline) != 0) after_newline = end;
-  }
-  if (after_newline != at) return after_newline;
-  return end < limit_ && last > at ? last : end;
-}
-
-size_t WordSplitter::next_number(size_t at) const {
-  while (at < text_.size()) {
-    const auto byte = static_cast<unsigned char>(text_[at]);
-    if (byte < 0x80) {
-      if ((kAsciiKinds[byte] & kNumber) != 0) break;
-      ++at;
-      continue;
-    }
-    const Utf8Char c = decode_utf8(text_, at);
-    if (c.valid && (chars_[c.code] & kNumber) != 0) break;
-    at += c.length;
-  }
-  return at;
 }
 
 }  // namespace hearth::text

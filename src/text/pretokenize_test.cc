@@ -99,8 +99,8 @@ TEST(WordSplitter, LosesNothingOnAnyBytes) {
     std::string text = noise;
     for (const bool letter : letters) text += letter ? "a" : " ";
     text += noise;
-    for (const Splitter splitter : {Splitter::gpt2, Splitter::digits_gpt2, Splitter::llama3,
-                                    Splitter::qwen2, Splitter::qwen35}) {
+    for (const PreTokenizer& row : all_pre_tokenizers()) {
+      const Splitter splitter = row.splitter;
       std::string joined;
       for (const std::string& word : split_words(splitter, text)) {
         RC_ASSERT(!word.empty());
@@ -109,6 +109,72 @@ TEST(WordSplitter, LosesNothingOnAnyBytes) {
       RC_ASSERT(joined == text);
     }
   }));
+}
+
+TEST(WordSplitter, SplitsByCase) {
+  expect_words(Splitter::gpt4o, {
+                                    {"helloWorld HTTPServer", {"hello", "World", " HTTPServer"}},
+                                    {"\u00C9COLE \u00E9A", {"\u00C9COLE", " \u00E9", "A"}},
+                                    {"it's DON'T'S", {"it's", " DON'T", "'S"}},
+                                    {"a/b //x\n/", {"a", "/b", " //", "x", "\n", "/"}},
+                                    {"e\u0301a", {"e\u0301a"}},
+                                    {"\u0301AB", {"\u0301", "AB"}},
+                                    {"1234", {"123", "4"}},
+                                });
+  expect_words(Splitter::tekken, {
+                                     {"it's aB 12", {"it", "'s", " a", "B", " ", "1", "2"}},
+                                     {"\u6F22A\u5B57", {"\u6F22A\u5B57"}},
+                                 });
+  expect_words(Splitter::kimi_k2, {{"Hi\u4F60\u597DBob's", {"Hi", "\u4F60\u597D", "Bob's"}}});
+}
+
+TEST(WordSplitter, GroupsDigitsFromTheRight) {
+  expect_words(Splitter::afmoe, {{"a1234567", {"a", "1", "234", "567"}},
+                                 {"  12345", {"  ", "12", "345"}},
+                                 {"123456 1", {"123", "456", " ", "1"}}});
+  expect_words(Splitter::tiny_aya, {{"1234 x", {"1", "234", " x"}}, {"1234x", {"123", "4", "x"}}});
+  expect_words(Splitter::superbpe, {{"a 1234567 b", {"a ", "1", "234", "567", " b"}},
+                                    {"12", {"12"}},
+                                    {"123\u00B2123", {"123\u00B2", "123"}}});
+}
+
+TEST(WordSplitter, AppliesStepAfterStep) {
+  expect_words(Splitter::deepseek_llm,
+               {{"Hi \u4F60\u597D, 12\n\n x  ",
+                 {"Hi", " ", "\u4F60\u597D", ",", " ", "12", "\n", "\n", " x", "  "}}});
+  expect_words(Splitter::deepseek_v3,
+               {{"a.bc 1234\u4F60!\n", {"a", ".bc", " ", "123", "4", "\u4F60", "!\n"}}});
+  expect_words(Splitter::falcon, {{"it's 12345$", {"it", "'", "s", " ", "123", "45", "$"}}});
+  expect_words(Splitter::bloom, {{"Hi, you  there", {"Hi", ",", " you", " ", " there"}}});
+  expect_words(Splitter::chameleon,
+               {{"a<sentinel:1>bIMGIMGABZc  x",
+                 {"a", "<", "sentinel", ":", "1", ">", "b", "IMGIMGABZ", "c", "  ", "x"}}});
+}
+
+TEST(WordSplitter, CutsSpacesInHalves) {
+  const auto words = split_words(Splitter::jais2, std::string(1000, ' ') + "x");
+  std::vector<size_t> lengths;
+  for (const std::string& word : words) lengths.push_back(word.size());
+  EXPECT_EQ(lengths, (std::vector<size_t>{512, 256, 128, 64, 32, 4, 2, 1, 2}));
+}
+
+// 2 MB in one word, or of what makes an expression look far ahead, in a moment.
+TEST(WordSplitter, TakesLinearTime) {
+  constexpr size_t kSize = size_t{2} << 20;
+  for (const std::string_view unit :
+       {"a", "A", " ", "\n", "1", "\u0301", "\u00AA", "'", " a", "<sentinel:1", "\u4F60", "!"}) {
+    std::string text;
+    while (text.size() < kSize) text += unit;
+    for (const char* end : {"", "x"}) {
+      for (const PreTokenizer& row : all_pre_tokenizers()) {
+        WordSplitter splitting(row.splitter, text);
+        size_t bytes = 0;
+        for (std::string_view word; splitting.next(word);) bytes += word.size();
+        ASSERT_EQ(bytes, text.size()) << row.name << end;
+      }
+      text += end;
+    }
+  }
 }
 
 TEST(PreTokenizer, IsFoundByNameWithItsDefaults) {

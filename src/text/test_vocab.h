@@ -5,6 +5,7 @@
 #include <deque>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,9 @@ class TestMetadata {
   }
   void floats(std::string_view key, const std::vector<float>& values) {
     numbers(key, gguf::ValueType::f32, values);
+  }
+  void bytes(std::string_view key, const std::string& value) {
+    array(key, gguf::ValueType::u8, value.size(), value);
   }
   void ints(std::string_view key, const std::vector<int32_t>& values) {
     numbers(key, gguf::ValueType::i32, values);
@@ -158,6 +162,65 @@ inline TestMetadata bpe_metadata(const std::vector<std::string>& merges,
   set_tokens(metadata, tokens);
   metadata.texts("tokenizer.ggml.merges", merges);
   return metadata;
+}
+
+// [UNK] [CLS] [SEP] [MASK], then `words` ("\u2581word" or "piece") from id 4 on.
+inline TestMetadata wpm_metadata(const std::vector<std::string>& words) {
+  std::vector<TestToken> tokens = {{"[UNK]", 0, kUnknown},
+                                   {"[CLS]", 0, kControl},
+                                   {"[SEP]", 0, kControl},
+                                   {"[MASK]", 0, kControl}};
+  for (const std::string& word : words) tokens.push_back({word, 0, kNormal});
+  TestMetadata metadata;
+  metadata.text("tokenizer.ggml.model", "bert");
+  set_tokens(metadata, tokens);
+  metadata.u32("tokenizer.ggml.unknown_token_id", 0);
+  metadata.u32("tokenizer.ggml.bos_token_id", 1);
+  metadata.u32("tokenizer.ggml.seperator_token_id", 2);
+  metadata.u32("tokenizer.ggml.mask_token_id", 3);
+  return metadata;
+}
+
+// <pad> </s> <unk>, then the tokens from id 3 on.
+inline TestMetadata ugm_metadata(const std::vector<TestToken>& tokens) {
+  std::vector<TestToken> all = {
+      {"<pad>", 0, kControl}, {"</s>", 0, kControl}, {"<unk>", 0, kUnknown}};
+  all.insert(all.end(), tokens.begin(), tokens.end());
+  TestMetadata metadata;
+  metadata.text("tokenizer.ggml.model", "t5");
+  set_tokens(metadata, all);
+  metadata.flag("tokenizer.ggml.add_space_prefix", true);
+  metadata.flag("tokenizer.ggml.remove_extra_whitespaces", true);
+  return metadata;
+}
+
+// The bytes of a character map with these rules, in the order of the texts they replace. Every node
+// has a block of 256 units of the double array to itself.
+inline std::string charsmap_bytes(const std::map<std::string, std::string>& rules) {
+  std::map<std::string, uint32_t> blocks = {{"", 1}};
+  for (const auto& [text, replacement] : rules) {
+    for (size_t length = 1; length <= text.size(); ++length) {
+      blocks.emplace(text.substr(0, length), static_cast<uint32_t>(blocks.size() + 1));
+    }
+  }
+  std::vector<uint32_t> units((blocks.size() + 1) * 256, 0x80000000u);
+  std::string replacements;
+  for (const auto& [node, block] : blocks) {
+    const uint32_t base = block * 256;
+    const auto rule = rules.find(node);
+    const auto label = node.empty() ? 0u : static_cast<unsigned char>(node.back());
+    const uint32_t at =
+        node.empty() ? 0 : blocks[node.substr(0, node.size() - 1)] * 256 ^ uint32_t { label };
+    units[at] = label | (rule != rules.end() ? 0x100u : 0u) | (at ^ base) << 10;
+    if (rule == rules.end()) continue;
+    units[base] = 0x80000000u | static_cast<uint32_t>(replacements.size());
+    replacements += rule->second + '\0';
+  }
+  if (replacements.empty()) replacements.push_back('\0');
+  const auto array_bytes = static_cast<uint32_t>(units.size() * sizeof(uint32_t));
+  std::string out(reinterpret_cast<const char*>(&array_bytes), sizeof array_bytes);
+  out.append(reinterpret_cast<const char*>(units.data()), array_bytes);
+  return out + replacements;
 }
 
 // A GGUF file in memory with its parsed content.

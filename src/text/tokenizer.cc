@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "text/tokenizer_bpe.h"
+#include "text/tokenizer_rwkv.h"
 #include "text/tokenizer_spm.h"
+#include "text/tokenizer_ugm.h"
+#include "text/tokenizer_wpm.h"
 
 namespace hearth::text {
 
@@ -11,20 +14,24 @@ namespace {
 
 bool is_ascii_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Phi-3's own tokenizer swallows the whitespace behind its special tokens. GGUF has no key for
-// that, so the name of the model has to tell.
-bool strips_after_special(std::string_view model_name) {
-  std::string lower(model_name);
+std::string lower_ascii(std::string_view text) {
+  std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  return lower.find("phi-3") != lower.npos || lower.find("phi3") != lower.npos;
+  return lower;
+}
+
+bool has_any(std::string_view text, std::initializer_list<std::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](std::string_view part) { return text.find(part) != text.npos; });
 }
 
 Result<void> check_usable(const Vocab& vocab) {
   if (vocab.model() == TokenizerModel::unsupported) {
     return fail(ErrorCode::unsupported, "the tokenizer '", printable(vocab.model_name(), 40),
-                "' (tokenizer.ggml.model) is not one hearth can use: it knows 'llama' and 'gpt2'");
+                "' (tokenizer.ggml.model) is not one hearth can use: it knows 'llama', 'gpt2', "
+                "'gemma4', 'whitespace', 'bert', 't5' and 'rwkv'");
   }
   if (vocab.model() == TokenizerModel::none) {
     return fail(ErrorCode::unsupported, "the model has no tokenizer (tokenizer.ggml.model is ",
@@ -41,23 +48,66 @@ Result<void> check_usable(const Vocab& vocab) {
 
 }  // namespace
 
-Tokenizer::Tokenizer(Vocab vocab, bool strip_after_special)
-    : vocab_(std::move(vocab)), specials_(vocab_), strip_after_special_(strip_after_special) {}
+Tokenizer::Tokenizer(Vocab vocab) : vocab_(std::move(vocab)), specials_(vocab_) {}
 
 Result<Tokenizer> Tokenizer::create(const gguf::Metadata& metadata) {
   HEARTH_TRY(Vocab vocab, Vocab::read(metadata));
   HEARTH_CHECK(check_usable(vocab));
-  HEARTH_TRY(const std::string_view name, metadata.text_or("general.name", ""));
-  const bool spm = vocab.model() == TokenizerModel::spm;
-  Tokenizer tokenizer(std::move(vocab), spm && strips_after_special(name));
+  Tokenizer tokenizer(std::move(vocab));
   tokenizer.warnings_ = tokenizer.vocab_.warnings();
-  if (spm) {
-    HEARTH_TRY(tokenizer.encoder_, SpmEncoder::create(tokenizer.vocab_, tokenizer.warnings_));
-  } else {
-    HEARTH_TRY(tokenizer.encoder_,
-               BpeEncoder::create(metadata, tokenizer.vocab_, tokenizer.warnings_));
-  }
+  HEARTH_CHECK(tokenizer.make_encoder(metadata));
+  HEARTH_CHECK(tokenizer.find_strips(metadata));
   return tokenizer;
+}
+
+Result<void> Tokenizer::make_encoder(const gguf::Metadata& metadata) {
+  switch (vocab_.model()) {
+    case TokenizerModel::spm: {
+      HEARTH_TRY(encoder_, SpmEncoder::create(vocab_, warnings_));
+      return {};
+    }
+    case TokenizerModel::wpm: {
+      HEARTH_TRY(encoder_, WpmEncoder::create(metadata, vocab_));
+      return {};
+    }
+    case TokenizerModel::ugm: {
+      HEARTH_TRY(encoder_, UgmEncoder::create(metadata, vocab_, warnings_));
+      return {};
+    }
+    case TokenizerModel::rwkv: {
+      HEARTH_TRY(encoder_, RwkvEncoder::create(vocab_, warnings_));
+      return {};
+    }
+    default: {
+      HEARTH_TRY(encoder_, BpeEncoder::create(metadata, vocab_, warnings_));
+      return {};
+    }
+  }
+}
+
+// Some models' own tokenizers take spaces away around special tokens. GGUF has no key for that, so
+// the names in the file have to tell.
+Result<void> Tokenizer::find_strips(const gguf::Metadata& metadata) {
+  HEARTH_TRY(const std::string_view name, metadata.text_or("general.name", ""));
+  HEARTH_TRY(const std::string_view arch, metadata.text_or("general.architecture", ""));
+  const std::string lower_name = lower_ascii(name);
+  std::string_view mask;
+  if (has_any(vocab_.pre_name(), {"jina-v2-de", "jina-v2-es", "jina-v2-code"}) ||
+      has_any(arch, {"nomic-bert-moe", "jina-bert-v3"})) {
+    mask = "<mask>";
+  } else if (has_any(lower_name, {"phi-3", "phi3"})) {
+    strip_after_special_ = vocab_.model() == TokenizerModel::spm;
+  } else if (has_any(lower_name, {"modern-bert"})) {
+    mask = "[MASK]";
+  }
+  strips_before_ = vocab_.find(mask).value_or(kNoToken);
+  return {};
+}
+
+std::string_view Tokenizer::in_front(std::string_view text, Token token) const {
+  if (token == kNoToken || token != strips_before_) return text;
+  while (!text.empty() && is_ascii_space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 size_t Tokenizer::end_of_special(std::string_view text, const SpecialSplitter::Match& match) const {
@@ -76,7 +126,7 @@ std::vector<Token> Tokenizer::encode(std::string_view text, EncodeOptions option
   bool at_start = true;
   for (size_t at = 0; at < text.size();) {
     const auto match = specials_.find(vocab_, text, at, options.parse_special);
-    const std::string_view plain = text.substr(at, match.at - at);
+    const std::string_view plain = in_front(text.substr(at, match.at - at), match.token);
     if (!plain.empty()) encoder_->encode(vocab_, plain, at_start, out);
     if (match.length == 0) break;
     out.push_back(match.token);
@@ -84,6 +134,8 @@ std::vector<Token> Tokenizer::encode(std::string_view text, EncodeOptions option
     at = end_of_special(text, match);
   }
   if (options.add_special && vocab_.add_eos()) out.push_back(*vocab_.eos());
+  const bool ends_with_sep = vocab_.model() == TokenizerModel::wpm && vocab_.add_sep();
+  if (options.add_special && ends_with_sep) out.push_back(*vocab_.sep());
   return out;
 }
 
@@ -129,8 +181,9 @@ std::string Tokenizer::decode(std::span<const Token> tokens, SpecialTokens speci
   for (const Token token : tokens) {
     const size_t before = out.size();
     append_piece(out, token, special);
-    if (is_special(token)) {
-      at_start = true;
+    // An unknown token stands for text, and only SentencePiece BPE begins anew behind special ones.
+    if (is_special(token) && vocab_.kind(token) != TokenKind::unknown) {
+      at_start = at_start || vocab_.model() == TokenizerModel::spm;
     } else if (out.size() != before) {
       if (at_start && vocab_.add_space_prefix() && out[before] == ' ') out.erase(before, 1);
       at_start = false;

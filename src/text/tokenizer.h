@@ -39,7 +39,7 @@ class Tokenizer {
   void append_piece(std::string& out, Token token, SpecialTokens special) const;
 
   // The text of a whole sequence. Where encode() puts a space in front of text, at the start and
-  // behind special tokens, one space is taken off again.
+  // with SentencePiece BPE behind special tokens, one space is taken off again.
   [[nodiscard]] std::string decode(std::span<const Token> tokens,
                                    SpecialTokens special = SpecialTokens::hide) const;
 
@@ -52,8 +52,11 @@ class Tokenizer {
   [[nodiscard]] std::vector<std::string> warnings() const { return warnings_; }
 
  private:
-  Tokenizer(Vocab vocab, bool strip_after_special);
+  explicit Tokenizer(Vocab vocab);
 
+  Result<void> make_encoder(const gguf::Metadata& metadata);
+  Result<void> find_strips(const gguf::Metadata& metadata);
+  [[nodiscard]] std::string_view in_front(std::string_view text, Token token) const;
   [[nodiscard]] size_t end_of_special(std::string_view text,
                                       const SpecialSplitter::Match& match) const;
 
@@ -61,7 +64,9 @@ class Tokenizer {
   SpecialSplitter specials_;
   std::unique_ptr<const Encoder> encoder_;
   std::vector<std::string> warnings_;
+  // Spaces behind special tokens, or in front of one, that belong to them: nothing is made of them.
   bool strip_after_special_ = false;
+  Token strips_before_ = kNoToken;
 };
 
 }  // namespace hearth::text

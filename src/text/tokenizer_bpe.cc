@@ -1,6 +1,7 @@
 #include "text/tokenizer_bpe.h"
 
 #include "base/utf8.h"
+#include "text/space_words.h"
 
 namespace hearth::text {
 
@@ -30,8 +31,13 @@ constexpr std::array<int16_t, kByteChars> kByteOfChar = [] {
   return bytes;
 }();
 
+// The alphabet ends below U+0800, so every character has one byte or two.
 void append_byte_chars(std::string& out, std::string_view bytes) {
-  for (const char c : bytes) append_utf8(out, kCharOfByte[static_cast<unsigned char>(c)]);
+  for (const char c : bytes) {
+    const char32_t code = kCharOfByte[static_cast<unsigned char>(c)];
+    if (code >= 0x80) out.push_back(static_cast<char>(0xC0 | code >> 6));
+    out.push_back(static_cast<char>(code < 0x80 ? code : 0x80 | (code & 0x3F)));
+  }
 }
 
 }  // namespace
@@ -45,7 +51,13 @@ Result<std::unique_ptr<BpeEncoder>> BpeEncoder::create(const gguf::Metadata& met
                                                        std::vector<std::string>& warnings) {
   auto encoder = std::make_unique<BpeEncoder>();
   encoder->choose_splitter(vocab, warnings);
-  encoder->map_bytes(vocab, warnings);
+  if (encoder->pre_.spelling == Spelling::bytes) {
+    encoder->map_bytes(vocab, warnings);
+  } else {
+    encoder->map_characters(vocab);
+  }
+  encoder->drops_spaces_ = vocab.model_name() == "whitespace";
+  HEARTH_TRY(encoder->lowercase_, metadata.bool_or("tokenizer.ggml.normalizer.lowercase", false));
   HEARTH_CHECK(encoder->read_merges(metadata, vocab, warnings));
   return encoder;
 }
@@ -57,8 +69,9 @@ void BpeEncoder::choose_splitter(const Vocab& vocab, std::vector<std::string>& w
     return;
   }
   constexpr std::string_view kCost =
-      ": text is split into words as GPT-2 does, which may differ from how the model was trained "
-      "and make its answers quietly worse; ";
+      ": text is split into words by a common rule, which may differ from how the model was "
+      "trained: "
+      "it then sees up to a tenth more tokens, and answers get quietly worse; ";
   if (name.empty() || name == "default") {
     warnings.push_back(
         cat("the model does not say how it splits text into words "
@@ -89,6 +102,18 @@ void BpeEncoder::map_bytes(const Vocab& vocab, std::vector<std::string>& warning
   }
 }
 
+void BpeEncoder::map_characters(const Vocab& vocab) {
+  unknown_ = vocab.unk().value_or(kNoToken);
+  byte_tokens_.fill(kNoToken);
+  for (size_t i = 0; i < vocab.size(); ++i) {
+    const auto token = static_cast<Token>(i);
+    const auto byte = vocab.byte_value(token);
+    if (byte && byte_tokens_[*byte] == kNoToken) byte_tokens_[*byte] = token;
+  }
+  char_tokens_ =
+      CharTokens(vocab, [&](Token token) { return vocab.find(vocab.text(token)) == token; });
+}
+
 Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab& vocab,
                                      std::vector<std::string>& warnings) {
   HEARTH_TRY(const gguf::Array* array, metadata.array(kMergesKey, gguf::ValueType::string));
@@ -115,10 +140,17 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
     const auto left = vocab.find(line.substr(0, space));
     const auto right = vocab.find(line.substr(space + 1));
     const auto whole = vocab.find(joined);
+    if (pre_.spelling == Spelling::marked) bounds_.add_token(joined);
     if (left && right && whole) {
       merges_.insert(*left, *right, {static_cast<uint32_t>(rank), *whole});
     } else {
       ++useless;
+    }
+  }
+  if (pre_.spelling == Spelling::bytes) {
+    byte_merges_.reserve(size_t{1} << 16);
+    for (const Token left : byte_tokens_) {
+      for (const Token right : byte_tokens_) byte_merges_.push_back(merges_.find(left, right));
     }
   }
   if (useless != 0) {
@@ -130,6 +162,28 @@ Result<void> BpeEncoder::read_merges(const gguf::Metadata& metadata, const Vocab
 
 void BpeEncoder::encode(const Vocab& vocab, std::string_view text, bool /*at_start*/,
                         std::vector<Token>& out) const {
+  if (pre_.spelling == Spelling::bytes) {
+    encode_words(vocab, text, out);
+    return;
+  }
+  std::string changed;
+  changed.reserve(text.size() + text.size() / 2);
+  if (pre_.spelling == Spelling::marked) {
+    append_marked(changed, text);
+    text = changed;
+  } else if (drops_spaces_ && lowercase_) {
+    for (size_t at = 0; at < text.size();) {
+      const ClassedChar c = read_char(CharTable::get(), text, at);
+      append_utf8(changed, lowercase(c.code));
+      at = c.end;
+    }
+    text = changed;
+  }
+  encode_pieces(vocab, text, out);
+}
+
+void BpeEncoder::encode_words(const Vocab& vocab, std::string_view text,
+                              std::vector<Token>& out) const {
   Merger merger;
   std::string scratch;
   WordCache cache(text.size());
@@ -149,6 +203,30 @@ void BpeEncoder::encode(const Vocab& vocab, std::string_view text, bool /*at_sta
   }
 }
 
+void BpeEncoder::encode_pieces(const Vocab& vocab, std::string_view text,
+                               std::vector<Token>& out) const {
+  Merger merger;
+  WordCache cache(text.size());
+  WordSplitter pieces(pre_.splitter, text);
+  for (std::string_view line; pieces.next(line);) {
+    if (drops_spaces_ && (read_char(CharTable::get(), line, 0).kind & kWhitespace) != 0) continue;
+    const bool newlines = pre_.newline_tokens && line[0] == '\n';
+    if (const auto whole = newlines ? vocab.find(line) : std::nullopt) {
+      out.push_back(*whole);
+      continue;
+    }
+    for (size_t at = 0; at < line.size();) {
+      const size_t end = bounds_.word_end(line, at);
+      const std::string_view word = line.substr(at, end - at);
+      at = end;
+      if (cache.copy(word, out)) continue;
+      const size_t begin = out.size();
+      encode_characters(vocab, word, merger, out);
+      cache.remember(word, begin, out);
+    }
+  }
+}
+
 Token BpeEncoder::whole_word(const Vocab& vocab, std::string_view word,
                              std::string& scratch) const {
   if (word.size() > vocab.longest_text()) return kNoToken;
@@ -165,6 +243,10 @@ void BpeEncoder::encode_word(std::string_view word, Merger& merger, std::vector<
     merger.push(token, 1);
   }
   merger.run([&](const Symbol& left, const Symbol& right) {
+    if (left.length == 1 && right.length == 1) {
+      return byte_merges_[size_t{static_cast<unsigned char>(word[left.begin])} << 8 |
+                          static_cast<unsigned char>(word[right.begin])];
+    }
     return merges_.find(left.token, right.token);
   });
   for (const Symbol& symbol : merger.symbols()) {
@@ -173,8 +255,43 @@ void BpeEncoder::encode_word(std::string_view word, Merger& merger, std::vector<
   }
 }
 
+void BpeEncoder::encode_characters(const Vocab& vocab, std::string_view word, Merger& merger,
+                                   std::vector<Token>& out) const {
+  merger.clear();
+  for (size_t at = 0; at < word.size();) {
+    const Utf8Char c = decode_utf8(word, at);
+    const bool known = c.valid && CharTokens::has(c.code);
+    merger.push(
+        known ? char_tokens_.of(c.code) : vocab.find(word.substr(at, c.length)).value_or(kNoToken),
+        c.length);
+    at += c.length;
+  }
+  merger.run([&](const Symbol& left, const Symbol& right) {
+    return merges_.find(left.token, right.token);
+  });
+  for (const Symbol& symbol : merger.symbols()) {
+    if (symbol.token != kNoToken) {
+      out.push_back(symbol.token);
+      continue;
+    }
+    for (const char c : word.substr(symbol.begin, symbol.length)) {
+      const Token byte = byte_tokens_[static_cast<unsigned char>(c)];
+      const Token token = byte != kNoToken ? byte : unknown_;
+      if (token != kNoToken) out.push_back(token);
+    }
+  }
+}
+
 void BpeEncoder::append_normal(const Vocab& vocab, Token token, std::string& out) const {
   const std::string_view text = vocab.text(token);
+  if (pre_.spelling == Spelling::marked) {
+    append_unmarked(out, text);
+    return;
+  }
+  if (pre_.spelling == Spelling::characters) {
+    out.append(text);
+    return;
+  }
   for (size_t at = 0; at < text.size();) {
     const Utf8Char c = decode_utf8(text, at);
     const int byte = c.valid ? char_to_byte(c.code) : -1;

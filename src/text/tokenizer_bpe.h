@@ -1,5 +1,7 @@
-// Byte-level BPE as GPT-2 introduced it: text is split into words, every byte of a word is a token,
-// and neighbours are merged in the order of a list. Llama 3, Qwen and many others use it.
+// BPE as GPT-2 introduced it: text is split into words, every byte of a word is a token, and
+// neighbours are merged in the order of a list. Llama 3, Qwen and many others use it. Gemma 4 and a
+// few others merge characters instead, with spaces written as U+2581 and byte tokens for unknown
+// ones.
 #pragma once
 
 #include <array>
@@ -9,9 +11,11 @@
 
 #include "base/result.h"
 #include "gguf/value.h"
+#include "text/char_tokens.h"
 #include "text/encoder.h"
 #include "text/pair_table.h"
 #include "text/pretokenize.h"
+#include "text/space_words.h"
 #include "text/word_cache.h"
 
 namespace hearth::text {
@@ -36,15 +40,26 @@ class BpeEncoder final : public Encoder {
  private:
   void choose_splitter(const Vocab& vocab, std::vector<std::string>& warnings);
   void map_bytes(const Vocab& vocab, std::vector<std::string>& warnings);
+  void map_characters(const Vocab& vocab);
   Result<void> read_merges(const gguf::Metadata& metadata, const Vocab& vocab,
                            std::vector<std::string>& warnings);
   [[nodiscard]] Token whole_word(const Vocab& vocab, std::string_view word,
                                  std::string& scratch) const;
+  void encode_words(const Vocab& vocab, std::string_view text, std::vector<Token>& out) const;
+  void encode_pieces(const Vocab& vocab, std::string_view text, std::vector<Token>& out) const;
   void encode_word(std::string_view word, Merger& merger, std::vector<Token>& out) const;
+  void encode_characters(const Vocab& vocab, std::string_view word, Merger& merger,
+                         std::vector<Token>& out) const;
 
   PreTokenizer pre_;
   PairTable merges_;
   std::array<Token, 256> byte_tokens_{};  // kNoToken when the vocabulary lacks the byte
+  std::vector<Merge> byte_merges_;        // of every two bytes: what each word begins with
+  // Of text that is not spelled in bytes: single characters, and where words can be merged apart.
+  CharTokens char_tokens_;
+  WordBounds bounds_;
+  bool drops_spaces_ = false;  // all whitespace in a text, as the model "whitespace" does
+  bool lowercase_ = false;     // of a text whose spaces are dropped
   Token unknown_ = kNoToken;
 };
 

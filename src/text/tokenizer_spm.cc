@@ -4,48 +4,15 @@
 #include <numeric>
 
 #include "base/utf8.h"
+#include "text/space_words.h"
 
 namespace hearth::text {
 
 namespace {
 
-constexpr std::string_view kSpace = "\u2581";
-
 // Text can only ever become tokens of these kinds; spelling out "<s>" must not make the bos token.
 bool is_mergeable(TokenKind kind) {
   return kind == TokenKind::normal || kind == TokenKind::user_defined || kind == TokenKind::unused;
-}
-
-// Whether a space stands anywhere behind another character.
-bool has_inner_space(std::string_view text) {
-  for (size_t at = text.find(kSpace); at != text.npos; at = text.find(kSpace, at + kSpace.size())) {
-    if (at != 0 && !ends_with(text.substr(0, at), kSpace)) return true;
-  }
-  return false;
-}
-
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (c == ' ') {
-      out.append(kSpace);
-    } else {
-      out.push_back(c);
-    }
-  }
-}
-
-// Where the word that begins at `at` ends: in front of the first space behind a non-space.
-size_t word_end(std::string_view text, size_t at) {
-  size_t end = at;
-  while (text.compare(end, kSpace.size(), kSpace) == 0) end += kSpace.size();
-  end = text.find(kSpace, end);
-  return end == text.npos ? text.size() : end;
-}
-
-// At most kMaxWordBytes from `at`, not ending inside a character.
-size_t cut(std::string_view text, size_t at, size_t end) {
-  if (end - at <= kMaxWordBytes) return end;
-  return at + complete_utf8_prefix(text.substr(at, kMaxWordBytes));
 }
 
 }  // namespace
@@ -76,15 +43,12 @@ Result<std::unique_ptr<SpmEncoder>> SpmEncoder::create(const Vocab& vocab,
     warnings.push_back(cat("the vocabulary lacks ", missing,
                            " of the 256 byte tokens: rare characters are lost in the prompt"));
   }
-  for (size_t c = 0; c < encoder->ascii_tokens_.size(); ++c) {
-    const char text = static_cast<char>(c);
-    encoder->ascii_tokens_[c] = encoder->find(vocab, {&text, 1}).token;
-  }
+  encoder->char_tokens_ = CharTokens(
+      vocab, [&](Token token) { return encoder->find(vocab, vocab.text(token)).token == token; });
   return encoder;
 }
 
 void SpmEncoder::rank_tokens(const Vocab& vocab) {
-  words_are_independent_ = true;
   std::vector<Token> order;
   for (size_t i = 0; i < vocab.size(); ++i) {
     const auto token = static_cast<Token>(i);
@@ -92,7 +56,7 @@ void SpmEncoder::rank_tokens(const Vocab& vocab) {
     if (text.empty() || !is_mergeable(vocab.kind(token))) continue;
     order.push_back(token);
     longest_ = std::max(longest_, text.size());
-    if (has_inner_space(text)) words_are_independent_ = false;
+    bounds_.add_token(text);
   }
   std::sort(order.begin(), order.end(),
             [&](Token a, Token b) { return vocab.score(a) > vocab.score(b); });
@@ -113,7 +77,7 @@ Merge SpmEncoder::find(const Vocab& vocab, std::string_view text) const {
 }
 
 void SpmEncoder::append_bytes(std::string_view text, std::vector<Token>& out) const {
-  if (text == kSpace) text = " ";  // a vocabulary without U+2581: still a space when read back
+  if (text == kSpaceMark) text = " ";  // a vocabulary without U+2581: still a space when read back
   for (const char c : text) out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
 }
 
@@ -121,26 +85,25 @@ void SpmEncoder::encode(const Vocab& vocab, std::string_view text, bool at_start
                         std::vector<Token>& out) const {
   std::string escaped;
   escaped.reserve(text.size() + text.size() / 2);
-  if (vocab.add_space_prefix() && at_start) escaped.append(kSpace);
+  if (vocab.add_space_prefix() && at_start) escaped.append(kSpaceMark);
   // U+2581 in the text itself is spelled in bytes: as a token it would be read back as a space.
   while (true) {
-    const size_t at = text.find(kSpace);
-    append_escaped(escaped, text.substr(0, at));
+    const size_t at = text.find(kSpaceMark);
+    append_marked(escaped, text.substr(0, at));
     encode_escaped(vocab, escaped, out);
     if (at == text.npos) return;
-    for (const char c : kSpace) out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
+    for (const char c : kSpaceMark) out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
     escaped.clear();
-    text.remove_prefix(at + kSpace.size());
+    text.remove_prefix(at + kSpaceMark.size());
   }
 }
 
 void SpmEncoder::encode_escaped(const Vocab& vocab, std::string_view escaped,
                                 std::vector<Token>& out) const {
   Merger merger;
-  WordCache cache(words_are_independent_ ? escaped.size() : 0);
+  WordCache cache(escaped.size());
   for (size_t at = 0; at < escaped.size();) {
-    size_t end = words_are_independent_ ? word_end(escaped, at) : escaped.size();
-    end = cut(escaped, at, end);
+    const size_t end = bounds_.word_end(escaped, at);
     const std::string_view word = escaped.substr(at, end - at);
     at = end;
     if (cache.copy(word, out)) continue;
@@ -154,11 +117,11 @@ void SpmEncoder::encode_word(const Vocab& vocab, std::string_view word, Merger& 
                              std::vector<Token>& out) const {
   merger.clear();
   for (size_t at = 0; at < word.size();) {
-    const auto byte = static_cast<unsigned char>(word[at]);
-    const size_t length = byte < 0x80 ? 1 : decode_utf8(word, at).length;
-    merger.push(byte < 0x80 ? ascii_tokens_[byte] : find(vocab, word.substr(at, length)).token,
-                length);
-    at += length;
+    const Utf8Char c = decode_utf8(word, at);
+    const std::string_view text = word.substr(at, c.length);
+    const bool known = c.valid && CharTokens::has(c.code);
+    merger.push(known ? char_tokens_.of(c.code) : find(vocab, text).token, c.length);
+    at += c.length;
   }
   merger.run([&](const Symbol& left, const Symbol& right) {
     return find(vocab, word.substr(left.begin, size_t{left.length} + right.length));
@@ -173,14 +136,7 @@ void SpmEncoder::encode_word(const Vocab& vocab, std::string_view word, Merger& 
 }
 
 void SpmEncoder::append_normal(const Vocab& vocab, Token token, std::string& out) const {
-  std::string_view text = vocab.text(token);
-  while (true) {
-    const size_t at = text.find(kSpace);
-    out.append(text.substr(0, at));
-    if (at == text.npos) return;
-    out.push_back(' ');
-    text.remove_prefix(at + kSpace.size());
-  }
+  append_unmarked(out, vocab.text(token));
 }
 
 }  // namespace hearth::text

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/char_tokens.h"
 #include "text/encoder.h"
 #include "text/merge.h"
+#include "text/space_words.h"
 #include "text/word_cache.h"
 
 namespace hearth::text {
@@ -35,9 +37,9 @@ class SpmEncoder final : public Encoder {
 
   std::vector<uint32_t> ranks_;  // of each token by score, the best 0; kNoMerge: never a result
   std::array<Token, 256> byte_tokens_{};
-  std::array<Token, 128> ascii_tokens_{};  // of single characters, kNoToken when there is none
-  size_t longest_ = 0;                     // bytes of the longest token that can be a result
-  bool words_are_independent_ = false;     // no token reaches over the space between two words
+  CharTokens char_tokens_;
+  size_t longest_ = 0;  // bytes of the longest token that can be a result
+  WordBounds bounds_;
 };
 
 }  // namespace hearth::text

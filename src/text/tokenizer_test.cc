@@ -252,7 +252,7 @@ TEST(BpeTokenizer, SurvivesAVocabularyWithoutBytes) {
 
 TEST(Tokenizer, RefusesWhatItCannotUse) {
   TestMetadata metadata = spm_metadata({});
-  for (const char* model : {"bert", "t5", "gemma4", "test"}) {
+  for (const char* model : {"plamo2", "hybriddna", "test"}) {
     metadata.text("tokenizer.ggml.model", model);
     EXPECT_EQ(make_error(metadata).code, ErrorCode::unsupported);
     EXPECT_THAT(make_error(metadata).message, HasSubstr(model));

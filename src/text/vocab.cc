@@ -27,13 +27,55 @@ constexpr std::string_view kEndOfTurnTexts[] = {
     "[EOT]",
     "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
     "<end_of_utterance>",
+    "<turn|>",
 };
 // Texts that end an answer without being the end of a turn. The last three separate files in code
 // models: what follows them is another file, never more of the answer.
 constexpr std::string_view kOtherEndTexts[] = {
-    "</s>",  "<|eom_id|>", "<|return|>", "<|call|>",    "<|flush|>",     "<|calls|>",
-    "[EOS]", "<eos>",      "[e~[",       "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
+    "</s>",        "<|eom_id|>",    "<|return|>",   "<|call|>", "<|flush|>",
+    "<|calls|>",   "[EOS]",         "<eos>",        "[e~[",     "<|tool_response>",
+    "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
 };
+// Texts that mark the parts of a file in which a hole is to be filled, in one family or another.
+constexpr std::string_view kFillTexts[] = {
+    "<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>",    "<\uFF5Cfim\u2581begin\uFF5C>",
+    "<PRE>",          "\u2581<PRE>",  "<|code_prefix|>", "<|prefix|>",
+    "<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>",    "<\uFF5Cfim\u2581hole\uFF5C>",
+    "<SUF>",          "\u2581<SUF>",  "<|code_suffix|>", "<|suffix|>",
+    "<|fim_middle|>", "<fim-middle>", "<fim_middle>",    "<\uFF5Cfim\u2581end\uFF5C>",
+    "<MID>",          "\u2581<MID>",  "<|code_middle|>", "<|middle|>",
+    "<fim-pad>",      "<fim_pad>",    "<PAD>",           "[PAD]",
+    "<|fim_repo|>",   "<fim-repo>",   "<REPO>",          "<reponame>",
+};
+
+// What a kind of tokenizer is called in a file, and the ids that old files leave out because its
+// own program has them built in.
+struct Kind {
+  std::string_view name;
+  TokenizerModel model = TokenizerModel::none;
+  Token bos = kNoToken, eos = kNoToken, unk = kNoToken, sep = kNoToken, pad = kNoToken;
+  Token mask = kNoToken;
+};
+constexpr Kind kKinds[] = {
+    {"no_vocab", TokenizerModel::none},
+    {"none", TokenizerModel::none},
+    {"", TokenizerModel::none},
+    {"llama", TokenizerModel::spm, 1, 2, 0},
+    // There are no such ids for BPE: guessing one would end answers at an ordinary word.
+    {"gpt2", TokenizerModel::bpe},
+    {"gemma4", TokenizerModel::bpe},
+    {"whitespace", TokenizerModel::bpe},
+    {"bert", TokenizerModel::wpm, 101, kNoToken, 100, 102, 0, 103},
+    {"t5", TokenizerModel::ugm, kNoToken, 1, 2, kNoToken, 0},
+    {"rwkv", TokenizerModel::rwkv},
+};
+
+const Kind& find_kind(std::string_view name) {
+  static constexpr Kind kOther{"", TokenizerModel::unsupported};
+  const auto found = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                  [&](const Kind& kind) { return kind.name == name; });
+  return found == std::end(kKinds) ? kOther : *found;
+}
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -65,13 +107,8 @@ Result<Vocab> Vocab::read(const gguf::Metadata& metadata) {
 Result<void> Vocab::read_names(const gguf::Metadata& metadata) {
   HEARTH_TRY(model_name_, metadata.text_or("tokenizer.ggml.model", ""));
   HEARTH_TRY(pre_name_, metadata.text_or("tokenizer.ggml.pre", ""));
-  if (model_name_ == "llama") {
-    model_ = TokenizerModel::spm;
-  } else if (model_name_ == "gpt2") {
-    model_ = TokenizerModel::bpe;
-  } else if (!model_name_.empty() && model_name_ != "no_vocab" && model_name_ != "none") {
-    model_ = TokenizerModel::unsupported;
-  }
+  model_ = find_kind(model_name_).model;
+  if (model_name_ == "gemma4" || model_name_ == "whitespace") pre_name_ = model_name_;
   return {};
 }
 
@@ -198,14 +235,17 @@ Result<std::optional<Token>> Vocab::read_id(const gguf::Metadata& metadata, std:
 }
 
 Result<void> Vocab::read_special_ids(const gguf::Metadata& metadata) {
-  // SentencePiece has these three ids by default and old files leave them out. There is no such
-  // default for byte-level BPE: guessing an id would end answers at an ordinary word.
-  const bool spm = model_ == TokenizerModel::spm;
-  const auto usual = [&](Token token) { return spm ? std::optional<Token>(token) : std::nullopt; };
-  HEARTH_TRY(bos_, read_id(metadata, "tokenizer.ggml.bos_token_id", usual(1)));
-  HEARTH_TRY(eos_, read_id(metadata, "tokenizer.ggml.eos_token_id", usual(2)));
-  HEARTH_TRY(unk_, read_id(metadata, "tokenizer.ggml.unknown_token_id", usual(0)));
-  HEARTH_TRY(pad_, read_id(metadata, "tokenizer.ggml.padding_token_id", std::nullopt));
+  const Kind& kind = find_kind(model_name_);
+  const auto usual = [](Token token) {
+    return token == kNoToken ? std::nullopt : std::optional<Token>(token);
+  };
+  HEARTH_TRY(bos_, read_id(metadata, "tokenizer.ggml.bos_token_id", usual(kind.bos)));
+  HEARTH_TRY(eos_, read_id(metadata, "tokenizer.ggml.eos_token_id", usual(kind.eos)));
+  HEARTH_TRY(unk_, read_id(metadata, "tokenizer.ggml.unknown_token_id", usual(kind.unk)));
+  // The key is spelled so in the format.
+  HEARTH_TRY(sep_, read_id(metadata, "tokenizer.ggml.seperator_token_id", usual(kind.sep)));
+  HEARTH_TRY(pad_, read_id(metadata, "tokenizer.ggml.padding_token_id", usual(kind.pad)));
+  HEARTH_TRY(mask_, read_id(metadata, "tokenizer.ggml.mask_token_id", usual(kind.mask)));
   HEARTH_TRY(eot_, read_id(metadata, "tokenizer.ggml.eot_token_id", std::nullopt));
   HEARTH_TRY(eom_, read_id(metadata, "tokenizer.ggml.eom_token_id", std::nullopt));
   for (const std::string_view newline : {"<0x0A>", "\u010A", "\n"}) {
@@ -238,7 +278,17 @@ void Vocab::find_end_markers() {
     if (const auto token = find_marker(text)) mark(*token);
   }
   if (!eom_) eom_ = find_marker("<|eom_id|>");
+  for (const std::string_view text : kFillTexts) {
+    const auto token = find_marker(text);
+    if (token) kinds_[static_cast<size_t>(*token)] = TokenKind::control;
+  }
+  find_message_ends();
+  for (const auto& token : {eos_, eot_, eom_}) {
+    if (token) ends_[static_cast<size_t>(*token)] = 1;
+  }
+}
 
+void Vocab::find_message_ends() {
   // Where a model has a token to return and one to call, "<|end|>" only ends one of the several
   // messages of an answer.
   const bool calls = find_marker("<|call|>") || find_marker("<|calls|>");
@@ -248,18 +298,34 @@ void Vocab::find_end_markers() {
     ends_[static_cast<size_t>(*message_end)] = 0;
     if (eot_ == message_end) eot_.reset();
   }
-  for (const auto& token : {eos_, eot_, eom_}) {
-    if (token) ends_[static_cast<size_t>(*token)] = 1;
+  // Gemma 4 has "</s>" too, as a piece of HTML.
+  const auto html = find("</s>");
+  if (html && find_marker("<|tool_response>")) {
+    ends_[static_cast<size_t>(*html)] = 0;
+    kinds_[static_cast<size_t>(*html)] = TokenKind::normal;
   }
 }
 
 Result<void> Vocab::read_flags(const gguf::Metadata& metadata) {
   const bool spm = model_ == TokenizerModel::spm;
+  const bool wpm = model_ == TokenizerModel::wpm;
   const PreTokenizer* pre = model_ == TokenizerModel::bpe ? find_pre_tokenizer(pre_name_) : nullptr;
-  const bool bos_default = spm || (pre != nullptr && pre->add_bos);
+  const bool bos_default = spm || wpm || (pre != nullptr && pre->add_bos);
+  const bool eos_default = model_ == TokenizerModel::ugm;
+  const bool sep_default = wpm || (pre != nullptr && pre->add_sep);
   HEARTH_TRY(add_bos_, metadata.bool_or("tokenizer.ggml.add_bos_token", bos_default));
-  HEARTH_TRY(add_eos_, metadata.bool_or("tokenizer.ggml.add_eos_token", false));
-  HEARTH_TRY(add_space_prefix_, metadata.bool_or("tokenizer.ggml.add_space_prefix", spm));
+  HEARTH_TRY(add_eos_, metadata.bool_or("tokenizer.ggml.add_eos_token", eos_default));
+  HEARTH_TRY(add_sep_, metadata.bool_or("tokenizer.ggml.add_sep_token", sep_default));
+  HEARTH_TRY(add_space_prefix_, metadata.bool_or("tokenizer.ggml.add_space_prefix", spm || wpm));
+  HEARTH_TRY(remove_extra_spaces_,
+             metadata.bool_or("tokenizer.ggml.remove_extra_whitespaces", false));
+  if (pre != nullptr && pre->newline_tokens && !add_bos_) {
+    add_bos_ = true;
+    warnings_.push_back(
+        cat("the file says that texts begin without a bos token, but models with the "
+            "pre-tokenizer '",
+            pre->name, "' need one: it is added"));
+  }
   if (size() == 0) return {};
   const auto check = [&](bool& wanted, const std::optional<Token>& token, std::string_view name) {
     if (!wanted || token) return;
@@ -270,6 +336,9 @@ Result<void> Vocab::read_flags(const gguf::Metadata& metadata) {
   };
   check(add_bos_, bos_, "bos");
   check(add_eos_, eos_, "eos");
+  // Elsewhere sep only stands between two texts, which a model may never be given.
+  if (wpm) check(add_sep_, sep_, "sep");
+  add_sep_ = add_sep_ && sep_;
   return {};
 }
 

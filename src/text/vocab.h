@@ -34,7 +34,10 @@ enum class TokenKind : uint8_t {
 enum class TokenizerModel : uint8_t {
   none,         // no vocabulary at all: "no_vocab", "none" or no key
   spm,          // "llama": SentencePiece BPE by score
-  bpe,          // "gpt2": byte-level BPE by merges
+  bpe,          // "gpt2": byte-level BPE by merges; "gemma4": of characters
+  wpm,          // "bert": WordPiece
+  ugm,          // "t5": unigram language model of SentencePiece
+  rwkv,         // "rwkv": the longest token, again and again
   unsupported,  // a name that hearth has no code for
 };
 
@@ -77,6 +80,8 @@ class Vocab {
   }  // end of a message, tool to follow
   [[nodiscard]] std::optional<Token> unk() const { return unk_; }
   [[nodiscard]] std::optional<Token> pad() const { return pad_; }
+  [[nodiscard]] std::optional<Token> sep() const { return sep_; }    // between two texts
+  [[nodiscard]] std::optional<Token> mask() const { return mask_; }  // a word to be guessed
   [[nodiscard]] std::optional<Token> newline() const { return newline_; }
 
   // True for every token that ends an answer: eos, eot, eom and the known end markers.
@@ -86,7 +91,12 @@ class Vocab {
 
   [[nodiscard]] bool add_bos() const { return add_bos_; }
   [[nodiscard]] bool add_eos() const { return add_eos_; }
+  // Whether sep stands between two texts, and with WordPiece behind each.
+  [[nodiscard]] bool add_sep() const { return add_sep_; }
+  // Whether text gets a space in front, which is taken off again when it is read back.
   [[nodiscard]] bool add_space_prefix() const { return add_space_prefix_; }
+  // Whether runs of spaces count as one, and those at the ends as none (unigram models).
+  [[nodiscard]] bool remove_extra_spaces() const { return remove_extra_spaces_; }
 
   [[nodiscard]] TokenizerModel model() const { return model_; }
   [[nodiscard]] std::string_view model_name() const { return model_name_; }  // tokenizer.ggml.model
@@ -118,6 +128,7 @@ class Vocab {
                                        std::optional<Token> fallback);
   void build_index();
   void find_end_markers();
+  void find_message_ends();
   [[nodiscard]] std::optional<Token> find_marker(std::string_view text) const;
 
   gguf::Array tokens_;
@@ -133,10 +144,12 @@ class Vocab {
   std::string_view model_name_;
   std::string_view pre_name_;
   TokenizerModel model_ = TokenizerModel::none;
-  std::optional<Token> bos_, eos_, eot_, eom_, unk_, pad_, newline_;
+  std::optional<Token> bos_, eos_, eot_, eom_, unk_, sep_, pad_, mask_, newline_;
   bool add_bos_ = false;
   bool add_eos_ = false;
+  bool add_sep_ = false;
   bool add_space_prefix_ = false;
+  bool remove_extra_spaces_ = false;
   std::vector<std::string> warnings_;
 };
 
