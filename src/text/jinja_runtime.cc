@@ -61,6 +61,16 @@ Result<Value> Runtime::view(std::string_view name, std::vector<Value> items) {
   return nested(Kind::view, std::make_unique<View>(ledger_, name, std::move(items)));
 }
 
+Result<Value> Runtime::cycler(std::vector<Value> items) {
+  return nested(Kind::cycler, std::make_unique<Cycler>(ledger_, std::move(items)));
+}
+
+Result<Value> Runtime::function(std::string_view name, uint32_t depth, Function::Body body) {
+  auto made = std::make_unique<Function>(ledger_, name, std::move(body));
+  made->depth = depth + 1;
+  return nested(Kind::function, std::move(made));
+}
+
 Result<Value> Runtime::dict(std::vector<Entry> entries) {
   for (const Entry& entry : entries)
     if (!is_key(entry.key)) return wrong("unhashable type: '", type_name(entry.key), "'");

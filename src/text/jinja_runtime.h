@@ -51,6 +51,7 @@ class Runtime {
   [[nodiscard]] virtual Result<Value> call(const Value& callee, Args args) = 0;
   // An attribute as in `value.name`; undefined when there is none.
   [[nodiscard]] virtual Result<Value> attribute(const Value& value, std::string_view name) = 0;
+  [[nodiscard]] virtual Result<Value> space(std::vector<Entry> entries) = 0;
 
   // ---- limits ----
 
@@ -73,6 +74,10 @@ class Runtime {
   [[nodiscard]] Result<Value> generator(std::vector<Value> items);
   [[nodiscard]] Result<Value> view(std::string_view name, std::vector<Value> items);
   [[nodiscard]] Result<Value> dict(std::vector<Entry> entries);
+  // `body` may hold values as deep as `depth`.
+  [[nodiscard]] Result<Value> function(std::string_view name, uint32_t depth,
+                                       std::function<Result<Value>(Runtime&, Args&)> body);
+  [[nodiscard]] Result<Value> cycler(std::vector<Value> items);
 
   // ---- looking into values ----
 

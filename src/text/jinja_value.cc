@@ -100,7 +100,6 @@ const Value* Dict::find(std::string_view key) const {
 }
 
 void Dict::set(std::string_view key, Value value) {
-  depth = std::max(depth, value.depth() + 1);
   for (Entry& entry : entries) {
     if (!entry.key.is(Kind::string) || entry.key.text() != key) continue;
     entry.value = std::move(value);

@@ -152,6 +152,7 @@ struct Nothing : Object {
 struct Sequence : Object {
   Sequence(Ledger& owner, std::vector<Value> values);
   std::vector<Value> items;
+  bool is_group = false;  // a pair of groupby, whose parts have names
 };
 
 struct Entry {
