@@ -32,7 +32,6 @@ struct NamedTest {
 [[nodiscard]] std::span<const NamedFilter> list_filters();
 [[nodiscard]] std::span<const NamedFilter> choosing_filters();
 [[nodiscard]] std::span<const NamedFilter> value_filters();
-[[nodiscard]] std::span<const NamedTest> all_tests();
 
 // What sort, map(attribute=...) and others look up: "a.0.b" in each item. `fallback` stands for
 // what is not there, unless it is missing or none.

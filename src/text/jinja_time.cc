@@ -7,6 +7,7 @@
 namespace hearth::text::jinja {
 namespace {
 
+constexpr size_t kLongestFormat = 4096;
 constexpr std::array<std::string_view, 12> kMonths = {
     "January", "February", "March",     "April",   "May",      "June",
     "July",    "August",   "September", "October", "November", "December"};
@@ -149,6 +150,8 @@ Result<std::string> time_text(const CivilTime& time, std::string_view format) {
   const bool sensible = time.year >= 1 && time.year <= 9999 && time.month >= 1 &&
                         time.month <= 12 && time.day >= 1 && time.day <= 31;
   if (!sensible) return fail(ErrorCode::bad_usage, "this is no date");
+  if (format.size() > kLongestFormat)
+    return wrong("a format of a date may have at most ", kLongestFormat, " bytes");
   std::string out;
   for (size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%' || i + 1 == format.size()) {
@@ -159,7 +162,7 @@ Result<std::string> time_text(const CivilTime& time, std::string_view format) {
     const char letter = format[i + (bare ? 2 : 1)];
     std::optional<std::string> text = part(time, letter);
     if (!text) return wrong("strftime_now() knows no %", std::string(1, letter));
-    if (bare) {
+    if (bare && !text->empty()) {
       const size_t first = std::min(text->find_first_not_of("0 "), text->size() - 1);
       text = text->substr(first);
     }
