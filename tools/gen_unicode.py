@@ -76,12 +76,12 @@ def hexadecimal(numbers):
 def main():
     if sys.argv[1:] == ["--case"]:
         tables = (table("uint32_t kRuns", hexadecimal(runs(case_flags)))
-                  + table("CaseMapping kUpper", mappings(str.upper))
-                  + table("CaseMapping kLower", mappings(str.lower))
-                  + table("CaseMapping kTitle", mappings(str.title, str.upper))
-                  + table("CaseMapping kFold", mappings(str.casefold, str.lower)))
+                  + table("CaseMapping kToUpper", mappings(str.upper))
+                  + table("CaseMapping kToLower", mappings(str.lower))
+                  + table("CaseMapping kToTitle", mappings(str.title, str.upper))
+                  + table("CaseMapping kToFold", mappings(str.casefold, str.lower)))
         functions = ["std::span<const uint32_t> case_runs() { return kRuns; }"] + [
-            f"std::span<const CaseMapping> {name}_mappings() {{ return k{name.title()}; }}"
+            f"std::span<const CaseMapping> {name}_mappings() {{ return kTo{name.title()}; }}"
             for name in ("upper", "lower", "title", "fold")]
         out = file("text/unicode_case.h", tables, functions)
     else:

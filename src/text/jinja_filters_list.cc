@@ -47,28 +47,38 @@ struct Keyed {
   Value item;
 };
 
+Result<bool> comes_before(Runtime& runtime, const Keyed& a, const Keyed& b) {
+  for (size_t i = 0; i < a.keys.size(); ++i) {
+    HEARTH_TRY(const bool same, runtime.equal(a.keys[i], b.keys[i]));
+    if (same) continue;
+    HEARTH_TRY(const int order, runtime.order(a.keys[i], b.keys[i], "<"));
+    return order == -1;
+  }
+  return false;
+}
+
+// A merge sort: stable, and at peace with values that cannot be compared or have no order.
 Result<void> sort_keyed(Runtime& runtime, std::vector<Keyed>& all, bool reverse) {
-  Result<void> done;
-  const auto less = [&](const Keyed& a, const Keyed& b) {
-    if (!done) return false;
-    for (size_t i = 0; i < a.keys.size(); ++i) {
-      const Result<bool> same = runtime.equal(a.keys[i], b.keys[i]);
-      if (same && *same) continue;
-      const Result<int> order = runtime.order(a.keys[i], b.keys[i], "<");
-      if (!same || !order) done = tl::unexpected<Error>(!same ? same.error() : order.error());
-      return same && order && *order == -1;
+  if (reverse) std::reverse(all.begin(), all.end());
+  std::vector<Keyed> merged;
+  for (size_t width = 1; width < all.size(); width *= 2) {
+    merged.clear();
+    for (size_t begin = 0; begin < all.size(); begin += 2 * width) {
+      const size_t middle = std::min(begin + width, all.size());
+      const size_t end = std::min(begin + 2 * width, all.size());
+      size_t left = begin;
+      size_t right = middle;
+      while (left < middle && right < end) {
+        HEARTH_TRY(const bool swap, comes_before(runtime, all[right], all[left]));
+        merged.push_back(std::move(all[swap ? right++ : left++]));
+      }
+      while (left < middle) merged.push_back(std::move(all[left++]));
+      while (right < end) merged.push_back(std::move(all[right++]));
     }
-    return false;
-  };
-  // std::stable_sort may not be given an order that contradicts itself, which NaN does.
-  for (const Keyed& keyed : all) {
-    for (const Value& key : keyed.keys)
-      if (key.is(Kind::real) && compare_numbers(key, key) == 2) return wrong("NaN has no order");
+    all.swap(merged);
   }
   if (reverse) std::reverse(all.begin(), all.end());
-  std::stable_sort(all.begin(), all.end(), less);
-  if (reverse) std::reverse(all.begin(), all.end());
-  return done;
+  return {};
 }
 
 Result<Value> values_of(Runtime& runtime, std::vector<Keyed> all) {

@@ -1,5 +1,6 @@
 // The methods of lists, dicts and cyclers, and the functions that every template knows.
 #include <algorithm>
+#include <span>
 
 #include "text/jinja_globals.h"
 
