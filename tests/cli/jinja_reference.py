@@ -1,6 +1,7 @@
 """Chat templates as Hugging Face transformers renders them, with Python's jinja2: what hearth is
 raced against. Written after transformers/utils/chat_template_utils.py."""
 import datetime
+import functools
 import json
 
 import jinja2
@@ -44,6 +45,11 @@ def make_environment():
 ENVIRONMENT = make_environment()
 
 
+@functools.lru_cache(maxsize=4)
+def parsed(template):
+    return ENVIRONMENT.from_string(template)
+
+
 class Error(str):
     """What went wrong, in place of a text."""
 
@@ -51,7 +57,7 @@ class Error(str):
 def render(template, variables):
     """The text, or an Error for any failure."""
     try:
-        return ENVIRONMENT.from_string(template).render(**json.loads(variables))
+        return parsed(template).render(**json.loads(variables))
     except RecursionError:
         return Error("RecursionError")
     except Exception as error:  # pylint: disable=broad-except
