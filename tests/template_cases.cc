@@ -8,10 +8,9 @@
 
 namespace {
 
-using hearth::text::jinja::CivilTime;
 using hearth::text::jinja::Template;
 
-constexpr CivilTime kNow{2026, 1, 31, 9, 5, 7};
+constexpr hearth::CivilTime kNow{2026, 1, 31, 9, 5, 7};
 
 hearth::Result<std::string> render(const std::string& source, const std::string& variables) {
   HEARTH_TRY(const Template parsed, Template::parse(source));

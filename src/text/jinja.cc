@@ -17,16 +17,24 @@ Result<Template> Template::parse(std::string_view source) {
   return Template(std::make_unique<const Program>(*std::move(program)));
 }
 
+namespace {
+
+Result<void> set_variables(Interpreter& interpreter, std::string_view json) {
+  HEARTH_TRY(const Value values, read_json(interpreter, json));
+  if (!values.is(Kind::dict)) return fail(ErrorCode::bad_file, "a JSON object was expected");
+  for (const Entry& entry : values.as<Dict>().entries)
+    interpreter.set_variable(std::string(entry.key.text()), entry.value);
+  return {};
+}
+
+}  // namespace
+
 Result<std::string> Template::render(std::string_view variables, const CivilTime& now,
-                                     const Limits& limits) const {
+                                     std::string_view defaults, const Limits& limits) const {
   Interpreter interpreter(*program_, limits, now);
-  {
-    const Result<Value> values = read_json(interpreter, variables);
-    if (!values) return fail_with_context("the variables of the template", values.error());
-    if (!values->is(Kind::dict))
-      return fail(ErrorCode::bad_file, "the variables of the template: a JSON object was expected");
-    for (const Entry& entry : values->as<Dict>().entries)
-      interpreter.set_variable(std::string(entry.key.text()), entry.value);
+  for (const std::string_view json : {defaults, variables}) {
+    const Result<void> set = set_variables(interpreter, json);
+    if (!set) return fail_with_context("the variables of the template", set.error());
   }
   Result<std::string> text = interpreter.render();
   if (!text) return fail_with_context("template", text.error());

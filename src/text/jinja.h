@@ -26,9 +26,11 @@ class Template {
   Template& operator=(Template&&) noexcept;
   ~Template();
 
-  // `variables` is a JSON object. An error names the line of the template, or says what is wrong
-  // with the variables. Safe to use from several threads at once.
+  // `variables` is a JSON object, `defaults` another, whose members hold where the first has none.
+  // An error names the line of the template, or says what is wrong with the variables. Safe to use
+  // from several threads at once.
   [[nodiscard]] Result<std::string> render(std::string_view variables, const CivilTime& now,
+                                           std::string_view defaults = "{}",
                                            const Limits& limits = {}) const;
 
  private:

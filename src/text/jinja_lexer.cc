@@ -147,6 +147,7 @@ class Lexer {
   }
 
   Result<void> comment(size_t from) {
+    if (from == source_.size()) return end_of_source();
     const size_t end = find_close(from, "#}");
     if (end == source_.npos) return fail_here("a comment that does not end: no #} follows");
     close(end, "#}", true);
@@ -162,7 +163,14 @@ class Lexer {
     return has(at, "%}") ? at + 2 : 0;
   }
 
+  // The reference takes a comment or a raw block that nothing at all follows.
+  Result<void> end_of_source() {
+    move_to(source_.size());
+    return {};
+  }
+
   Result<void> raw(size_t body) {
+    if (body == source_.size()) return end_of_source();
     move_to(body);
     line_starting_ = body > 0 && source_[body - 1] == '\n';
     for (size_t tag = source_.find("{%", at_); tag != source_.npos;

@@ -9,20 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/civil_time.h"
 #include "base/result.h"
 #include "text/jinja_value.h"
 
 namespace hearth::text::jinja {
-
-// A moment as a calendar and a clock on the wall show it.
-struct CivilTime {
-  int year = 1970;
-  int month = 1;  // 1 to 12
-  int day = 1;
-  int hour = 0;
-  int minute = 0;
-  int second = 0;
-};
 
 struct Limits {
   size_t steps = 2'000'000;              // operations; long texts count as several
@@ -36,9 +27,6 @@ struct Args {
   std::vector<Value> values;
   std::vector<std::pair<std::string, Value>> named;
 };
-
-// One parameter after the other: its value, or `missing` when the call leaves it out.
-class Bound;
 
 class Runtime {
  public:

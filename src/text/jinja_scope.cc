@@ -425,6 +425,7 @@ class Resolver {
       symbols.parameter(name);
       if (name != "caller") continue;
       explicit_caller = true;
+      if (!asks_for(stmt.body, name)) continue;
       if (i + stmt.defaults.size() < stmt.parameters.size()) {
         return fail(ErrorCode::bad_file,
                     at_line(stmt.line, "a parameter 'caller' must have a default"));

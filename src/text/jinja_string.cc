@@ -77,7 +77,7 @@ std::vector<std::string_view> split_blanks(std::string_view text, size_t most) {
   text = strip(text, std::nullopt, Side::left);
   while (!text.empty()) {
     if (pieces.size() == most) {
-      pieces.push_back(strip(text, std::nullopt, Side::right));
+      pieces.push_back(text);
       break;
     }
     size_t end = 0;
@@ -97,7 +97,7 @@ std::vector<std::string_view> split_blanks_right(std::string_view text, size_t m
   text = strip(text, std::nullopt, Side::right);
   while (!text.empty()) {
     if (pieces.size() == most) {
-      pieces.push_back(strip(text, std::nullopt, Side::left));
+      pieces.push_back(text);
       break;
     }
     size_t begin = text.size();
