@@ -23,8 +23,10 @@ struct TemplateOptions {
 };
 
 constexpr char kHelp[] =
-    "The JSON is an object with the list \"messages\", as in the OpenAI API; a list alone counts as "
-    "the messages.\n\"tools\", \"add_generation_prompt\", \"bos_token\", \"eos_token\" and any other "
+    "The JSON is an object with the list \"messages\", as in the OpenAI API; a list alone counts "
+    "as "
+    "the messages.\n\"tools\", \"add_generation_prompt\", \"bos_token\", \"eos_token\" and any "
+    "other "
     "member are variables of the template.\n\n"
     "Example: hearth template -m model.gguf --messages talk.json";
 
@@ -32,10 +34,11 @@ constexpr char kHelp[] =
 Result<CivilTime> parse_time(const std::string& text) {
   CivilTime time;
   int end = 0;
-  const int read =
-      std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &time.year, &time.month, &time.day,
-                  &time.hour, &time.minute, &time.second, &end);
-  const auto within = [](int value, int least, int most) { return value >= least && value <= most; };
+  const int read = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &time.year, &time.month,
+                               &time.day, &time.hour, &time.minute, &time.second, &end);
+  const auto within = [](int value, int least, int most) {
+    return value >= least && value <= most;
+  };
   const bool sensible = read == 6 && static_cast<size_t>(end) == text.size() &&
                         within(time.year, 1, 9999) && within(time.month, 1, 12) &&
                         within(time.day, 1, 31) && within(time.hour, 0, 23) &&

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace hearth::text {
 
@@ -16,8 +17,9 @@ std::optional<std::string_view> chat_template_of(const gguf::Metadata& metadata)
 
 namespace {
 
-// Stands behind the first byte of a control token's name that somebody wrote, while the template
-// works on it: no template makes this character, which Unicode says is none, nor looks for it.
+// Stands behind the first character of a control token's name that somebody wrote, while the
+// template works on it: no template makes this character, which Unicode says is none, nor looks for
+// it.
 constexpr std::string_view kGuard = "\uFDD0";
 
 std::string text_of(const Vocab* vocab, std::optional<Token> token) {
@@ -27,7 +29,7 @@ std::string text_of(const Vocab* vocab, std::optional<Token> token) {
 }  // namespace
 
 ChatTemplate::ChatTemplate(jinja::Template parsed, const Vocab* vocab)
-    : template_(std::move(parsed)) {
+    : template_(std::move(parsed)), vocab_(vocab) {
   nlohmann::json defaults{{"tools", nullptr}, {"documents", nullptr}};
   defaults["add_generation_prompt"] = false;
   defaults["bos_token"] = text_of(vocab, vocab == nullptr ? std::nullopt : vocab->bos());
@@ -35,16 +37,8 @@ ChatTemplate::ChatTemplate(jinja::Template parsed, const Vocab* vocab)
   // A vocabulary may hold bytes that are no text; they cannot be in a template either.
   defaults_ = defaults.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (vocab == nullptr) return;
+  specials_.emplace(*vocab);
   if (vocab->add_bos()) begin_ = text_of(vocab, vocab->bos());
-  for (size_t i = 0; i < vocab->size(); ++i) {
-    const auto token = static_cast<Token>(i);
-    if (vocab->kind(token) == TokenKind::control && vocab->text(token).size() > 1)
-      controls_.emplace_back(vocab->text(token));
-  }
-  // The longest first, so that none is taken for the beginning of another.
-  std::sort(controls_.begin(), controls_.end(), [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() > b.size() : a < b;
-  });
 }
 
 Result<ChatTemplate> ChatTemplate::create(std::string_view source, const Vocab* vocab) {
@@ -56,20 +50,28 @@ Result<std::string> ChatTemplate::render(std::string_view variables, const Civil
   return template_.render(variables, now, defaults_);
 }
 
+size_t ChatTemplate::control_at_front(std::string_view text) const {
+  if (!specials_) return 0;
+  const std::string_view front = text.substr(0, SpecialSplitter::kMaxBytes);
+  const SpecialSplitter::Match match = specials_->find(*vocab_, front, 0, true);
+  const bool control = match.at == 0 && vocab_->kind(match.token) == TokenKind::control;
+  return control ? match.length : 0;
+}
+
 std::string ChatTemplate::guarded(std::string_view text) const {
   std::string out;
-  for (size_t at = 0; at < text.size();) {
+  size_t at = 0;
+  while (at < text.size()) {
     // A guard that somebody wrote would look like ours.
     if (starts_with(text.substr(at), kGuard)) {
       at += kGuard.size();
       continue;
     }
-    const std::string_view rest = text.substr(at);
-    const bool control = std::any_of(controls_.begin(), controls_.end(), [&](const auto& name) {
-      return name[0] == rest[0] && starts_with(rest, name);
-    });
-    out += text[at++];
+    const size_t length = decode_utf8(text, at).length;
+    const bool control = control_at_front(text.substr(at)) > 0;
+    out += text.substr(at, length);
     if (control) out += kGuard;
+    at += length;
   }
   return out;
 }
@@ -77,24 +79,26 @@ std::string ChatTemplate::guarded(std::string_view text) const {
 std::vector<Piece> ChatTemplate::pieces_of(std::string_view text) const {
   std::vector<Piece> pieces;
   std::string marks;
-  for (size_t guard = text.find(kGuard); guard != text.npos; guard = text.find(kGuard)) {
-    const std::string_view behind = text.substr(guard + kGuard.size());
-    const size_t first = guard == 0 ? 0 : guard - 1;
-    marks += text.substr(0, first);
-    const std::string_view lead = text.substr(first, guard - first);
-    const auto name = std::find_if(controls_.begin(), controls_.end(), [&](const auto& control) {
-      return !lead.empty() && control[0] == lead[0] &&
-             starts_with(behind, std::string_view(control).substr(1));
-    });
-    // A template may have cut the name apart.
-    const size_t length = name == controls_.end() ? 0 : name->size() - 1;
+  const auto end_marks = [&] {
     if (!marks.empty()) pieces.push_back({Piece::marks, std::move(marks)});
     marks.clear();
-    pieces.push_back({Piece::words, cat(lead, behind.substr(0, length))});
-    text = behind.substr(length);
+  };
+  for (size_t guard = text.find(kGuard); guard != text.npos; guard = text.find(kGuard)) {
+    size_t first = guard;
+    while (first > 0 && (static_cast<unsigned char>(text[first - 1]) & 0xC0) == 0x80) --first;
+    first -= first > 0 ? 1 : 0;
+    const std::string_view lead = text.substr(first, guard - first);
+    const std::string_view behind = text.substr(guard + kGuard.size());
+    const std::string name = cat(lead, behind.substr(0, SpecialSplitter::kMaxBytes));
+    // A template may have cut the name apart.
+    const size_t length = std::max(control_at_front(name), lead.size());
+    marks += text.substr(0, first);
+    end_marks();
+    pieces.push_back({Piece::words, name.substr(0, length)});
+    text = behind.substr(length - lead.size());
   }
   marks += text;
-  if (!marks.empty()) pieces.push_back({Piece::marks, std::move(marks)});
+  end_marks();
   return pieces;
 }
 

@@ -12,6 +12,7 @@
 #include "gguf/value.h"
 #include "text/chat_format.h"
 #include "text/jinja.h"
+#include "text/special_splitter.h"
 #include "text/vocab.h"
 
 namespace hearth::text {
@@ -38,6 +39,8 @@ class ChatTemplate {
  private:
   ChatTemplate(jinja::Template parsed, const Vocab* vocab);
 
+  // The bytes of the control token's name that `text` begins with; 0 for none.
+  [[nodiscard]] size_t control_at_front(std::string_view text) const;
   [[nodiscard]] std::string guarded(std::string_view text) const;
   [[nodiscard]] std::vector<Piece> pieces_of(std::string_view text) const;
   [[nodiscard]] Result<std::string> render_turns(std::span<const Turn> turns,
@@ -45,7 +48,8 @@ class ChatTemplate {
 
   jinja::Template template_;
   std::string defaults_;  // JSON
-  std::vector<std::string> controls_;
+  const Vocab* vocab_;
+  std::optional<SpecialSplitter> specials_;
   std::string begin_;  // the text of the token that the tokenizer puts in front by itself
 };
 

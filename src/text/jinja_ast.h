@@ -130,7 +130,7 @@ struct Stmt {
   Slot slot;                          // of a macro's name
   int32_t loop_slot = -1;             // of `loop`, when the body asks for it
   int32_t caller_slot = -1, named_slot = -1, more_slot = -1;  // caller, kwargs, varargs
-  std::vector<std::pair<std::string, Slot>> exports;  // names that blocks see from here on
+  std::vector<std::pair<std::string, Slot>> exports;          // names that blocks see from here on
 };
 
 struct Program {

@@ -114,7 +114,8 @@ Result<Value> Interpreter::unary(const Expr& expr) {
   if (value.is_undefined()) return wrong_undefined(value);
   if (!value.is_number())
     return wrong("bad operand type for unary ", expr.name, ": '", type_name(value), "'");
-  if (value.is(Kind::real)) return Value::real(expr.name == "-" ? -value.as_real() : value.as_real());
+  if (value.is(Kind::real))
+    return Value::real(expr.name == "-" ? -value.as_real() : value.as_real());
   if (expr.name == "+") return Value::integer(value.as_integer());
   return compute('-', Value::integer(0), value);
 }

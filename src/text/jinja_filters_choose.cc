@@ -7,8 +7,9 @@ namespace {
 // What stands behind the first `skip` arguments.
 Args rest_of(const Args& args, size_t skip) {
   Args rest;
-  rest.values.assign(args.values.begin() + static_cast<std::ptrdiff_t>(std::min(skip, args.values.size())),
-                     args.values.end());
+  rest.values.assign(
+      args.values.begin() + static_cast<std::ptrdiff_t>(std::min(skip, args.values.size())),
+      args.values.end());
   rest.named = args.named;
   return rest;
 }

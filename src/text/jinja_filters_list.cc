@@ -89,8 +89,8 @@ Result<Value> values_of(Runtime& runtime, std::vector<Keyed> all) {
 }
 
 Result<Value> sort(Runtime& runtime, const Value& value, Args& args) {
-  HEARTH_TRY(const Bound bound, Bound::bind("sort", args,
-                                            {{"reverse"}, {"case_sensitive"}, {"attribute"}}));
+  HEARTH_TRY(const Bound bound,
+             Bound::bind("sort", args, {{"reverse"}, {"case_sensitive"}, {"attribute"}}));
   HEARTH_TRY(const std::vector<Value> items, runtime.walk(value));
   const bool case_sensitive = bound.truth_or(1, false);
   std::vector<Value> paths = {bound.value_or(2, Value::none())};
@@ -118,7 +118,8 @@ Result<Value> dictsort(Runtime& runtime, const Value& value, Args& args) {
   if (value.is_undefined()) return wrong_undefined(value);
   if (!value.is(Kind::dict)) return wrong("dictsort needs a dict, not '", type_name(value), "'");
   HEARTH_TRY(const std::string by, runtime.str(bound.value_or(1, runtime.string("key"))));
-  if (by != "key" && by != "value") return wrong("You can only sort by either \"key\" or \"value\"");
+  if (by != "key" && by != "value")
+    return wrong("You can only sort by either \"key\" or \"value\"");
   std::vector<Keyed> keyed;
   for (const Entry& entry : value.as<Dict>().entries) {
     HEARTH_TRY(Value pair, runtime.tuple({entry.key, entry.value}));
@@ -141,7 +142,8 @@ Result<Value> unique(Runtime& runtime, const Value& value, Args& args) {
   std::reverse(seen.begin(), seen.end());
   HEARTH_TRY(const Value firsts, runtime.dict(std::move(seen)));
   std::vector<int64_t> positions;
-  for (const Entry& entry : firsts.as<Dict>().entries) positions.push_back(entry.value.as_integer());
+  for (const Entry& entry : firsts.as<Dict>().entries)
+    positions.push_back(entry.value.as_integer());
   std::sort(positions.begin(), positions.end());
   std::vector<Value> out;
   for (const int64_t i : positions) out.push_back(items[static_cast<size_t>(i)]);
@@ -182,9 +184,8 @@ Result<Value> sum(Runtime& runtime, const Value& value, Args& args) {
 }
 
 Result<Value> groupby(Runtime& runtime, const Value& value, Args& args) {
-  HEARTH_TRY(const Bound bound, Bound::bind("groupby", args, {{"attribute", true},
-                                                              {"default"},
-                                                              {"case_sensitive"}}));
+  HEARTH_TRY(const Bound bound,
+             Bound::bind("groupby", args, {{"attribute", true}, {"default"}, {"case_sensitive"}}));
   HEARTH_TRY(const std::vector<Value> items, runtime.walk(value));
   const Value fallback = bound.value_or(1, Value::none());
   std::vector<Keyed> keyed;
@@ -218,8 +219,7 @@ Result<Value> join(Runtime& runtime, const Value& value, Args& args) {
   HEARTH_TRY(const std::vector<Value> items, runtime.walk(value));
   std::string out;
   for (size_t i = 0; i < items.size(); ++i) {
-    HEARTH_TRY(const Value item,
-               look_up(runtime, items[i], bound.value_or(1, Value::none()), {}));
+    HEARTH_TRY(const Value item, look_up(runtime, items[i], bound.value_or(1, Value::none()), {}));
     HEARTH_TRY(const std::string text, runtime.str(item));
     HEARTH_CHECK(runtime.room(out.size() + between.size() + text.size()));
     if (i > 0) out += between;
@@ -242,8 +242,7 @@ Result<Value> first(Runtime& runtime, const Value& value, Args& args) {
 
 Result<Value> last(Runtime& runtime, const Value& value, Args& args) {
   HEARTH_TRY([[maybe_unused]] const Bound bound, Bound::bind("last", args, {}));
-  if (value.is(Kind::generator))
-    return wrong("'", type_name(value), "' object is not reversible");
+  if (value.is(Kind::generator)) return wrong("'", type_name(value), "' object is not reversible");
   if (value.is_sequence() && !value.items().empty()) return value.items().back();
   HEARTH_TRY(const std::vector<Value> items, runtime.walk(value));
   return items.empty() ? runtime.undefined("No last item, sequence was empty.") : items.back();
@@ -296,7 +295,8 @@ Result<Value> batch(Runtime& runtime, const Value& value, Args& args) {
   }
   if (!row.empty()) {
     if (bound.given(1) && !bound[1].is(Kind::none) && static_cast<int64_t>(row.size()) < size) {
-      HEARTH_CHECK(runtime.room(static_cast<size_t>(std::min<int64_t>(size, INT32_MAX)) * sizeof(Value)));
+      HEARTH_CHECK(
+          runtime.room(static_cast<size_t>(std::min<int64_t>(size, INT32_MAX)) * sizeof(Value)));
       row.resize(static_cast<size_t>(size), bound[1]);
     }
     HEARTH_CHECK(end_row());
@@ -310,7 +310,8 @@ Result<Value> slice(Runtime& runtime, const Value& value, Args& args) {
   HEARTH_TRY(const std::vector<Value> items, runtime.walk(value));
   if (count == 0) return wrong("integer division or modulo by zero");
   if (count < 0) return runtime.generator({});
-  HEARTH_CHECK(runtime.room(static_cast<size_t>(std::min<int64_t>(count, INT32_MAX)) * sizeof(Value)));
+  HEARTH_CHECK(
+      runtime.room(static_cast<size_t>(std::min<int64_t>(count, INT32_MAX)) * sizeof(Value)));
   const auto slices = static_cast<size_t>(count);
   std::vector<Value> out;
   size_t at = 0;
@@ -328,10 +329,11 @@ Result<Value> slice(Runtime& runtime, const Value& value, Args& args) {
 }
 
 constexpr NamedFilter kFilters[] = {
-    {"batch", batch},     {"dictsort", dictsort}, {"first", first},     {"groupby", groupby},
-    {"items", items_of},  {"join", join},         {"last", last},       {"list", to_list},
-    {"max", extreme<true>}, {"min", extreme<false>}, {"reverse", reverse}, {"slice", slice},
-    {"sort", sort},       {"sum", sum},           {"unique", unique}};
+    {"batch", batch},        {"dictsort", dictsort}, {"first", first},
+    {"groupby", groupby},    {"items", items_of},    {"join", join},
+    {"last", last},          {"list", to_list},      {"max", extreme<true>},
+    {"min", extreme<false>}, {"reverse", reverse},   {"slice", slice},
+    {"sort", sort},          {"sum", sum},           {"unique", unique}};
 
 }  // namespace
 

@@ -63,7 +63,8 @@ Result<Value> title(Runtime& runtime, const Value& value, Args& args) {
   HEARTH_TRY([[maybe_unused]] const Bound bound, Bound::bind("title", args, {}));
   HEARTH_TRY(const std::string text, text_of(runtime, value));
   const auto parts_words = [](char32_t code) {
-    return is_blank(code) || code == '-' || code == '(' || code == '{' || code == '[' || code == '<';
+    return is_blank(code) || code == '-' || code == '(' || code == '{' || code == '[' ||
+           code == '<';
   };
   std::string out;
   for (size_t at = 0; at < text.size();) {
@@ -145,7 +146,8 @@ Result<Value> striptags(Runtime& runtime, const Value& value, Args& args) {
     out += word;
   }
   static constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
-      {"&lt;", "<"}, {"&gt;", ">"}, {"&#34;", "\""}, {"&quot;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}};
+      {"&lt;", "<"},    {"&gt;", ">"},  {"&#34;", "\""},
+      {"&quot;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}};
   for (const auto& [entity, character] : kEntities)
     out = replace_all(out, entity, character, SIZE_MAX);
   return runtime.string(std::move(out));
@@ -317,7 +319,8 @@ Result<Value> filesizeformat(Runtime& runtime, const Value& value, Args& args) {
     prefix = prefix.substr(prefix.find(c), 1);
     if (bytes < unit) break;
   }
-  return runtime.string(cat(c_format('f', 1, base * bytes / unit), " ", prefix, binary ? "iB" : "B"));
+  return runtime.string(
+      cat(c_format('f', 1, base * bytes / unit), " ", prefix, binary ? "iB" : "B"));
 }
 
 constexpr NamedFilter kFilters[] = {{"capitalize", capitalize},

@@ -77,8 +77,9 @@ Result<Value> round_off(Runtime& runtime, const Value& value, Args& args) {
   HEARTH_TRY(const Value unit, power(Value::integer(10), Value::integer(digits)));
   HEARTH_TRY(const Value scaled, compute('*', value, unit));
   const double x = scaled.as_real();
-  HEARTH_TRY(const Value whole, scaled.is_whole() ? Result<Value>(scaled)
-                                : truncated(method == "ceil" ? std::ceil(x) : std::floor(x)));
+  HEARTH_TRY(const Value whole, scaled.is_whole()
+                                    ? Result<Value>(scaled)
+                                    : truncated(method == "ceil" ? std::ceil(x) : std::floor(x)));
   return compute('/', whole, unit);
 }
 
@@ -104,10 +105,9 @@ Result<void> set_indent(JsonStyle& style, const Value& value) {
 }
 
 Result<Value> to_json(Runtime& runtime, const Value& value, Args& args) {
-  HEARTH_TRY(const Bound bound, Bound::bind("tojson", args, {{"ensure_ascii"},
-                                                             {"indent"},
-                                                             {"separators"},
-                                                             {"sort_keys"}}));
+  HEARTH_TRY(
+      const Bound bound,
+      Bound::bind("tojson", args, {{"ensure_ascii"}, {"indent"}, {"separators"}, {"sort_keys"}}));
   JsonStyle style;
   style.ascii = bound.truth_or(0, false);
   style.sort_keys = bound.truth_or(3, false);
@@ -123,10 +123,10 @@ Result<Value> to_json(Runtime& runtime, const Value& value, Args& args) {
   return runtime.string(std::move(text));
 }
 
-constexpr NamedFilter kFilters[] = {{"abs", absolute},   {"attr", attribute}, {"count", length},
-                                    {"d", fall_back},    {"default", fall_back},
-                                    {"float", to_real},  {"int", to_whole},   {"length", length},
-                                    {"round", round_off}, {"tojson", to_json}};
+constexpr NamedFilter kFilters[] = {
+    {"abs", absolute},      {"attr", attribute}, {"count", length}, {"d", fall_back},
+    {"default", fall_back}, {"float", to_real},  {"int", to_whole}, {"length", length},
+    {"round", round_off},   {"tojson", to_json}};
 
 }  // namespace
 

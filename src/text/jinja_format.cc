@@ -27,9 +27,8 @@ Result<void> pad(Runtime& runtime, std::string& out, const Spec& spec, std::stri
                  std::string_view body, char usual) {
   const auto size = static_cast<int64_t>(code_points(sign) + code_points(body));
   const auto more = static_cast<size_t>(std::max<int64_t>(spec.width - size, 0));
-  HEARTH_CHECK(runtime.room(more > SIZE_MAX / 8
-                                ? SIZE_MAX
-                                : out.size() + body.size() + more * spec.fill.size()));
+  HEARTH_CHECK(runtime.room(
+      more > SIZE_MAX / 8 ? SIZE_MAX : out.size() + body.size() + more * spec.fill.size()));
   const char align = spec.align == '\0' ? usual : spec.align;
   const size_t left = align == '<' || align == '=' ? 0 : align == '^' ? more / 2 : more;
   const size_t inside = align == '=' ? more : 0;
@@ -107,7 +106,8 @@ Result<void> format_real(Runtime& runtime, std::string& out, double value, const
     body = percent_less('g', std::max(spec.precision, 1), size, false);
     if (body.find_first_of(".en") == std::string::npos) body += ".0";
   } else if (spec.type == '%') {
-    body = percent_less('f', spec.precision < 0 ? 6 : spec.precision, size * 100, spec.alternate) + "%";
+    body = percent_less('f', spec.precision < 0 ? 6 : spec.precision, size * 100, spec.alternate) +
+           "%";
   } else {
     const char type = spec.type == 'n' ? 'g' : spec.type;
     const int precision = spec.precision < 0 ? 6 : spec.precision;
@@ -123,7 +123,8 @@ Result<void> format_real(Runtime& runtime, std::string& out, double value, const
 
 Result<void> format_text(Runtime& runtime, std::string& out, std::string_view text,
                          const Spec& spec, char usual) {
-  if (spec.precision >= 0) text = text.substr(0, byte_of(text, static_cast<size_t>(spec.precision)));
+  if (spec.precision >= 0)
+    text = text.substr(0, byte_of(text, static_cast<size_t>(spec.precision)));
   HEARTH_CHECK(runtime.step(text.size() >> 6));
   return pad(runtime, out, spec, "", text, usual);
 }
@@ -168,7 +169,8 @@ class Percent {
       return whole(value, "* in a format");
     }
     int64_t value = 0;
-    for (; peek() >= '0' && peek() <= '9'; ++at_) value = std::min<int64_t>(value * 10 + (peek() - '0'), INT32_MAX);
+    for (; peek() >= '0' && peek() <= '9'; ++at_)
+      value = std::min<int64_t>(value * 10 + (peek() - '0'), INT32_MAX);
     return value;
   }
 
@@ -274,7 +276,8 @@ Result<Spec> parse_spec(std::string_view text) {
   };
   const auto number = [&] {
     int64_t value = 0;
-    while (const char c = take("0123456789")) value = std::min<int64_t>(value * 10 + (c - '0'), INT32_MAX);
+    while (const char c = take("0123456789"))
+      value = std::min<int64_t>(value * 10 + (c - '0'), INT32_MAX);
     return value;
   };
   const std::string_view first = code_point_at(text, 0);
@@ -292,7 +295,8 @@ Result<Spec> parse_spec(std::string_view text) {
   spec.width = number();
   spec.grouping = take(",_");
   if (take(".") != '\0') {
-    if (text.empty() || text[0] < '0' || text[0] > '9') return wrong("Format specifier missing precision");
+    if (text.empty() || text[0] < '0' || text[0] > '9')
+      return wrong("Format specifier missing precision");
     spec.precision = static_cast<int>(std::min(number(), kMostDigits));
   }
   spec.type = take("bcdeEfFgGnosxX%");
@@ -399,7 +403,8 @@ class Brace {
         return wrong("expected ':' after conversion specifier");
       if (text[1] != 's' && text[1] != 'r')
         return wrong("Unknown conversion specifier '", text.substr(1, 1), "'");
-      HEARTH_TRY(std::string converted, text[1] == 's' ? runtime_.str(value) : runtime_.repr(value));
+      HEARTH_TRY(std::string converted,
+                 text[1] == 's' ? runtime_.str(value) : runtime_.repr(value));
       value = runtime_.string(std::move(converted));
       text = text.substr(2);
     }
@@ -415,8 +420,8 @@ class Brace {
     name = name.substr(end);
     while (!name.empty()) {
       const bool attribute = name[0] == '.';
-      const size_t past = attribute ? std::min(name.find_first_of(".[", 1), name.size())
-                                    : name.find(']');
+      const size_t past =
+          attribute ? std::min(name.find_first_of(".[", 1), name.size()) : name.find(']');
       if (past == name.npos) return wrong("Missing ']' in format string");
       const std::string_view part = name.substr(1, past - 1);
       if (part.empty()) return wrong("Empty attribute in format string");

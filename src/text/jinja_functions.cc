@@ -19,8 +19,7 @@ Result<Value> Interpreter::call(const Value& callee, Args args) {
     case Kind::loop: {
       const Value held = callee;
       const Loop& loop = held.as<Loop>();
-      if (!loop.stmt.recursive)
-        return wrong("the loop must be marked as recursive to be called");
+      if (!loop.stmt.recursive) return wrong("the loop must be marked as recursive to be called");
       HEARTH_TRY(const Bound bound, Bound::bind("loop", args, {{"iterable", true}}));
       return run_recursive(loop.stmt, bound[0], loop.depth0 + 1, loop.closure);
     }
@@ -42,8 +41,7 @@ Result<Value> Interpreter::call_macro(const Macro& macro, Args args) {
     const Expr& parameter = *stmt.parameters[i];
     if (!at(parameter.slot).is(Kind::missing)) continue;
     if (i < required) {
-      at(parameter.slot) =
-          undefined(cat("parameter '", parameter.name, "' was not provided"));
+      at(parameter.slot) = undefined(cat("parameter '", parameter.name, "' was not provided"));
     } else {
       HEARTH_TRY(at(parameter.slot), eval(*stmt.defaults[i - required]));
     }
@@ -54,7 +52,8 @@ Result<Value> Interpreter::call_macro(const Macro& macro, Args args) {
 }
 
 Result<void> Interpreter::bind_parameters(const Stmt& stmt, Args& args) {
-  const std::string_view name = stmt.kind == StmtKind::macro ? std::string_view(stmt.name) : "caller";
+  const std::string_view name =
+      stmt.kind == StmtKind::macro ? std::string_view(stmt.name) : "caller";
   const auto take = [&](const std::string& parameter, Value& into) {
     for (auto at = args.named.begin(); at != args.named.end(); ++at) {
       if (at->first != parameter) continue;
@@ -85,12 +84,11 @@ Result<void> Interpreter::bind_parameters(const Stmt& stmt, Args& args) {
     return wrong("macro '", name, "' takes no keyword argument '", args.named.front().first, "'");
   }
   if (stmt.more_slot >= 0) {
-    HEARTH_TRY(here(stmt.more_slot),
-               tuple({args.values.begin() + static_cast<std::ptrdiff_t>(positional),
-                      args.values.end()}));
+    HEARTH_TRY(
+        here(stmt.more_slot),
+        tuple({args.values.begin() + static_cast<std::ptrdiff_t>(positional), args.values.end()}));
   } else if (args.values.size() > positional) {
-    return wrong("macro '", name, "' takes not more than ", stmt.parameters.size(),
-                 " argument(s)");
+    return wrong("macro '", name, "' takes not more than ", stmt.parameters.size(), " argument(s)");
   }
   return {};
 }
@@ -209,8 +207,8 @@ Result<int64_t> Interpreter::loop_length(Loop& loop) {
     if (item.is(Kind::missing)) break;
     rest.push_back(std::move(item));
   }
-  loop.length = static_cast<int64_t>(rest.size()) + loop.index0 + 1 +
-                (loop.after.is(Kind::missing) ? 0 : 1);
+  loop.length =
+      static_cast<int64_t>(rest.size()) + loop.index0 + 1 + (loop.after.is(Kind::missing) ? 0 : 1);
   loop.items = std::move(rest);
   loop.next = 0;
   loop.test.slots.clear();

@@ -252,8 +252,7 @@ Result<void> Interpreter::define(const Stmt& stmt) {
 
 Result<void> Interpreter::call_block(const Stmt& stmt) {
   const Value caller = Value::object(Kind::macro, std::make_unique<Macro>(ledger(), stmt, *frame_));
-  HEARTH_TRY(const Value value,
-             stmt.value ? eval_call(*stmt.value, &caller) : call(caller, {}));
+  HEARTH_TRY(const Value value, stmt.value ? eval_call(*stmt.value, &caller) : call(caller, {}));
   HEARTH_TRY(const std::string text, str(value));
   return write(text);
 }

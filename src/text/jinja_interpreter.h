@@ -54,7 +54,9 @@ class Interpreter final : public Runtime {
       : Runtime(limits, now), program_(program), texts_(program.constants) {}
   ~Interpreter() override;
 
-  void set_variable(std::string name, Value value) { variables_[std::move(name)] = std::move(value); }
+  void set_variable(std::string name, Value value) {
+    variables_[std::move(name)] = std::move(value);
+  }
 
   // The text of the template; an error names the line where it happened.
   [[nodiscard]] Result<std::string> render();
@@ -102,8 +104,8 @@ class Interpreter final : public Runtime {
                                       Activation* closure);
   [[nodiscard]] Result<Flow> run_items(const Stmt& stmt, Loop& loop, const Value& loop_value,
                                        bool& ran);
-  [[nodiscard]] Result<Value> run_recursive(const Stmt& stmt, const Value& iterable,
-                                            int64_t depth0, Activation* closure);
+  [[nodiscard]] Result<Value> run_recursive(const Stmt& stmt, const Value& iterable, int64_t depth0,
+                                            Activation* closure);
   [[nodiscard]] Result<Value> advance(Loop& loop);
   [[nodiscard]] Result<bool> passes(Loop& loop, const Value& item);
   [[nodiscard]] Result<Value> peek(Loop& loop);

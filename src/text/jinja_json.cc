@@ -224,9 +224,8 @@ class Writer {
         if (!comparable || (entries.size() > 1 && entry.key.is(Kind::none)))
           return wrong("'<' not supported between keys of different kinds");
       }
-      std::sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) {
-        return compare_keys(a->key, b->key) < 0;
-      });
+      std::sort(order.begin(), order.end(),
+                [](const Entry* a, const Entry* b) { return compare_keys(a->key, b->key) < 0; });
     }
     out_ += '{';
     for (size_t i = 0; i < order.size(); ++i) {

@@ -33,9 +33,7 @@ std::string normalize_lines(std::string_view source) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-bool begins_name(char32_t code) {
-  return code == '_' || (CharTable::get()[code] & kLetter) != 0;
-}
+bool begins_name(char32_t code) { return code == '_' || (CharTable::get()[code] & kLetter) != 0; }
 bool continues_name(char32_t code) {
   return begins_name(code) || (CharTable::get()[code] & (kNumber | kMark)) != 0;
 }
@@ -63,7 +61,9 @@ class Lexer {
     return c == '-' || c == '+' ? Sign{c, 1} : Sign{};
   }
 
-  bool has(size_t at, std::string_view text) const { return source_.substr(at, text.size()) == text; }
+  bool has(size_t at, std::string_view text) const {
+    return source_.substr(at, text.size()) == text;
+  }
 
   size_t skip_blanks(size_t at) const {
     while (at < source_.size()) {
@@ -80,9 +80,9 @@ class Lexer {
 
   // Moves on to `end` and counts the lines in between.
   void move_to(size_t end) {
-    line_ += static_cast<uint32_t>(std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_),
-                                              source_.begin() + static_cast<std::ptrdiff_t>(end),
-                                              '\n'));
+    line_ +=
+        static_cast<uint32_t>(std::count(source_.begin() + static_cast<std::ptrdiff_t>(at_),
+                                         source_.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
     at_ = end;
   }
 
@@ -246,7 +246,8 @@ class Lexer {
     bool real = false;
     // Behind a dot it is a position: `x.0.1` is the second item of the first.
     const bool position = at_ > 0 && source_[at_ - 1] == '.';
-    if (!position && end + 1 < source_.size() && source_[end] == '.' && is_digit(source_[end + 1])) {
+    if (!position && end + 1 < source_.size() && source_[end] == '.' &&
+        is_digit(source_[end + 1])) {
       end = digits_from(end + 1, kDecimal);
       real = true;
     }
@@ -313,8 +314,9 @@ class Lexer {
       char32_t code = 0;
       for (size_t i = 1; i <= size; ++i) {
         const char digit = at + i < source_.size() ? source_[at + i] : '\0';
-        const size_t number = std::string_view("0123456789abcdef").find(
-            digit >= 'A' && digit <= 'F' ? static_cast<char>(digit + 32) : digit);
+        const size_t number =
+            std::string_view("0123456789abcdef")
+                .find(digit >= 'A' && digit <= 'F' ? static_cast<char>(digit + 32) : digit);
         if (number == std::string_view::npos) return fail_here(cat("an unfinished escape \\", c));
         code = code << 4 | static_cast<char32_t>(number);
       }
@@ -326,7 +328,8 @@ class Lexer {
     if (c >= '0' && c <= '7') {
       char32_t code = 0;
       size_t end = at;
-      for (; end < source_.size() && end < at + 3 && source_[end] >= '0' && source_[end] <= '7'; ++end)
+      for (; end < source_.size() && end < at + 3 && source_[end] >= '0' && source_[end] <= '7';
+           ++end)
         code = code << 3 | static_cast<char32_t>(source_[end] - '0');
       append_utf8(value, code);
       return end;
@@ -351,7 +354,8 @@ class Lexer {
       open_ += c == '(' ? ')' : c == '[' ? ']' : '}';
     } else if (c == ')' || c == ']' || c == '}') {
       if (open_.empty()) return fail_here(cat("unexpected '", c, "'"));
-      if (open_.back() != c) return fail_here(cat("unexpected '", c, "', expected '", open_.back(), "'"));
+      if (open_.back() != c)
+        return fail_here(cat("unexpected '", c, "', expected '", open_.back(), "'"));
       open_.pop_back();
     }
     push(TokenType::op, *found);

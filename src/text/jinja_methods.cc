@@ -130,8 +130,8 @@ Method find_method(const Value& value, std::string_view name) {
 
 bool changes_value(const Value& value, std::string_view name) {
   static constexpr std::string_view kOfDict[] = {"clear", "pop", "popitem", "setdefault", "update"};
-  static constexpr std::string_view kOfList[] = {"append", "clear",   "extend", "insert",
-                                                 "pop",    "remove",  "reverse", "sort"};
+  static constexpr std::string_view kOfList[] = {"append", "clear",  "extend",  "insert",
+                                                 "pop",    "remove", "reverse", "sort"};
   if (value.is(Kind::dict))
     return std::find(std::begin(kOfDict), std::end(kOfDict), name) != std::end(kOfDict);
   if (value.is(Kind::list))
@@ -220,21 +220,18 @@ struct NamedFunction {
   std::string_view name;
   Result<Value> (*function)(Runtime& runtime, Args& args);
 };
-constexpr NamedFunction kFunctions[] = {{"range", make_range},
-                                        {"dict", make_dict},
-                                        {"namespace", make_space},
-                                        {"cycler", make_cycler},
-                                        {"joiner", make_joiner},
-                                        {"raise_exception", raise_exception},
-                                        {"strftime_now", strftime_now}};
+constexpr NamedFunction kFunctions[] = {
+    {"range", make_range},         {"dict", make_dict},     {"namespace", make_space},
+    {"cycler", make_cycler},       {"joiner", make_joiner}, {"raise_exception", raise_exception},
+    {"strftime_now", strftime_now}};
 
 }  // namespace
 
 Value global(Runtime& runtime, std::string_view name) {
   for (const NamedFunction& function : kFunctions) {
     if (function.name != name) continue;
-    return Value::object(Kind::function, std::make_unique<Function>(runtime.ledger(), name,
-                                                                    function.function));
+    return Value::object(Kind::function,
+                         std::make_unique<Function>(runtime.ledger(), name, function.function));
   }
   return {};
 }

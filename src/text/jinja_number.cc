@@ -44,7 +44,8 @@ std::string real_text(double value) {
     const int size = std::abs(exponent);
     return out + cat(exponent < 0 ? "e-" : "e+", size < 10 ? "0" : "", size);
   }
-  if (exponent < 0) return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + mantissa;
+  if (exponent < 0)
+    return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + mantissa;
   const auto whole = static_cast<size_t>(exponent) + 1;
   if (mantissa.size() <= whole)
     return out + mantissa + std::string(whole - mantissa.size(), '0') + ".0";
@@ -86,8 +87,8 @@ std::optional<std::string> without_underscores(std::string_view text) {
       out += text[i];
       continue;
     }
-    const bool between = i > 0 && i + 1 < text.size() && digit_of(text[i - 1]) < 36 &&
-                         digit_of(text[i + 1]) < 36;
+    const bool between =
+        i > 0 && i + 1 < text.size() && digit_of(text[i - 1]) < 36 && digit_of(text[i + 1]) < 36;
     if (!between) return std::nullopt;
   }
   return out;
@@ -120,11 +121,13 @@ std::optional<WholeNumber> parse_whole(std::string_view text, int base) {
   for (const char c : *plain) {
     const int digit = digit_of(c);
     if (digit >= base) return std::nullopt;
-    large = large || value > (UINT64_MAX - static_cast<uint64_t>(digit)) / static_cast<uint64_t>(base);
+    large =
+        large || value > (UINT64_MAX - static_cast<uint64_t>(digit)) / static_cast<uint64_t>(base);
     value = value * static_cast<uint64_t>(base) + static_cast<uint64_t>(digit);
   }
   const uint64_t most = uint64_t{INT64_MAX} + (negative ? 1 : 0);
-  if (!large && value <= most) return WholeNumber{static_cast<int64_t>(negative ? 0 - value : value), ""};
+  if (!large && value <= most)
+    return WholeNumber{static_cast<int64_t>(negative ? 0 - value : value), ""};
   if (base != 10) return std::nullopt;
   const size_t first = std::min(plain->find_first_not_of('0'), plain->size() - 1);
   return WholeNumber{0, (negative ? "-" : "") + plain->substr(first)};
@@ -289,8 +292,7 @@ Result<Value> rounded(const Value& value, int64_t digits) {
   if (!std::isfinite(x) || digits > 323) return Value::real(x);
   if (digits < -308) return Value::real(std::copysign(0.0, x));
   if (digits >= 0) {
-    return Value::real(
-        std::strtod(c_format('f', static_cast<int>(digits), x).c_str(), nullptr));
+    return Value::real(std::strtod(c_format('f', static_cast<int>(digits), x).c_str(), nullptr));
   }
   const double unit = std::pow(10.0, static_cast<double>(-digits));
   return Value::real(std::nearbyint(x / unit) * unit);

@@ -9,8 +9,8 @@ namespace hearth::text::jinja {
 namespace {
 
 tl::unexpected<Error> wrong_operands(std::string_view op, const Value& a, const Value& b) {
-  return wrong("unsupported operand type(s) for ", op, ": '", type_name(a), "' and '",
-               type_name(b), "'");
+  return wrong("unsupported operand type(s) for ", op, ": '", type_name(a), "' and '", type_name(b),
+               "'");
 }
 
 Result<Value> make_sequence(Runtime& runtime, Kind kind, std::vector<Value> items) {
@@ -34,8 +34,8 @@ Result<Value> add(Runtime& runtime, const Value& a, const Value& b) {
 
 Result<Value> repeat(Runtime& runtime, const Value& value, int64_t times) {
   const auto count = static_cast<size_t>(std::max<int64_t>(times, 0));
-  const size_t size = value.is(Kind::string) ? value.text().size()
-                                             : value.items().size() * sizeof(Value);
+  const size_t size =
+      value.is(Kind::string) ? value.text().size() : value.items().size() * sizeof(Value);
   // Divided, as the product may not fit.
   if (size > 0) HEARTH_CHECK(runtime.room(count > SIZE_MAX / size ? SIZE_MAX : count * size));
   if (value.is(Kind::string)) {
@@ -84,8 +84,7 @@ Result<int64_t> slice_index(const Value& value, int64_t fallback) {
   return wrong("slice indices must be integers or None, not ", type_name(value));
 }
 
-Result<Slice> slice_within(int64_t size, const Value& start, const Value& stop,
-                           const Value& step) {
+Result<Slice> slice_within(int64_t size, const Value& start, const Value& stop, const Value& step) {
   Slice slice;
   HEARTH_TRY(slice.step, slice_index(step, 1));
   if (slice.step == 0) return wrong("slice step cannot be zero");
@@ -110,8 +109,8 @@ Result<Value> slice_text(Runtime& runtime, const Value& value, const Value& star
                          const Value& stop, const Value& step) {
   const std::string_view text = value.text();
   HEARTH_CHECK(runtime.step(text.size() >> 6));
-  HEARTH_TRY(const Slice slice, slice_within(static_cast<int64_t>(code_points(text)), start, stop,
-                                             step));
+  HEARTH_TRY(const Slice slice,
+             slice_within(static_cast<int64_t>(code_points(text)), start, stop, step));
   if (slice.count == 0) return runtime.string("");
   if (slice.step == 1) {
     const size_t begin = byte_of(text, static_cast<size_t>(slice.start));

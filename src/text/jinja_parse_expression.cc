@@ -123,7 +123,8 @@ Result<ExprPtr> Parser::compare() {
   ExprPtr made;
   while (true) {
     std::string op;
-    if (is(TokenType::op) && std::find(kOrders.begin(), kOrders.end(), now().text) != kOrders.end()) {
+    if (is(TokenType::op) &&
+        std::find(kOrders.begin(), kOrders.end(), now().text) != kOrders.end()) {
       op = now().text;
     } else if (is_name("in")) {
       op = "in";
@@ -219,9 +220,11 @@ Result<ExprPtr> Parser::primary() {
     advance();
     const std::string& name = first.text;
     const bool yes = name == "true" || name == "True";
-    const bool constant = yes || name == "false" || name == "False" || name == "none" || name == "None";
+    const bool constant =
+        yes || name == "false" || name == "False" || name == "none" || name == "None";
     ExprPtr made = node(constant ? ExprKind::constant : ExprKind::name, first.line, name);
-    if (constant) made->literal = name == "none" || name == "None" ? Literal::none : Literal::boolean;
+    if (constant)
+      made->literal = name == "none" || name == "None" ? Literal::none : Literal::boolean;
     made->truth = yes;
     return made;
   }

@@ -102,8 +102,8 @@ Result<void> Parser::statements(Body& body, std::initializer_list<std::string_vi
       continue;
     }
     HEARTH_CHECK(expect(TokenType::block_begin, "a tag"));
-    const bool ended = is(TokenType::name) &&
-                       std::find(ends.begin(), ends.end(), now().text) != ends.end();
+    const bool ended =
+        is(TokenType::name) && std::find(ends.begin(), ends.end(), now().text) != ends.end();
     if (ended) return {};
     if (is_name("print")) {
       HEARTH_TRY(StmtPtr last, print_tag(body));
@@ -149,7 +149,8 @@ Result<StmtPtr> Parser::print_tag(Body& body) {
 }
 
 Result<StmtPtr> Parser::statement() {
-  if (!is(TokenType::name)) return wrong_here(cat("the name of a tag was expected, not ", described()));
+  if (!is(TokenType::name))
+    return wrong_here(cat("the name of a tag was expected, not ", described()));
   const std::string& tag = now().text;
   if (tag == "set") return set_tag();
   if (tag == "if") return if_tag();

@@ -206,8 +206,8 @@ Result<bool> Runtime::contains(const Value& container, const Value& value) {
       if (!value.is_whole()) break;
       const Range& range = container.as<Range>();
       const int64_t x = value.as_integer();
-      const bool inside = range.step > 0 ? x >= range.start && x < range.stop
-                                         : x <= range.start && x > range.stop;
+      const bool inside =
+          range.step > 0 ? x >= range.start && x < range.stop : x <= range.start && x > range.stop;
       // Without a sign: the distance can be larger than a signed number holds.
       const auto up = [](int64_t a) { return static_cast<uint64_t>(a); };
       if (range.step > 0) return inside && (up(x) - up(range.start)) % up(range.step) == 0;

@@ -16,7 +16,7 @@
 namespace hearth::text::jinja {
 
 struct Limits {
-  size_t steps = 2'000'000;              // operations; long texts count as several
+  size_t steps = 2'000'000;               // operations; long texts count as several
   size_t live_bytes = size_t{128} << 20;  // of all values at one time
   size_t value_bytes = size_t{16} << 20;  // of one text or list, and of what is written
   size_t nesting = 400;                   // statements, expressions and calls inside each other

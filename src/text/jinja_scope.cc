@@ -232,8 +232,8 @@ struct Frame {
   const Symbols* symbols;
   Function* function;
   bool toplevel = false;
-  bool soft = false;     // unknown filters are an error only when they are reached
-  bool in_loop = false;  // break and continue make sense
+  bool soft = false;        // unknown filters are an error only when they are reached
+  bool in_loop = false;     // break and continue make sense
   bool under_loop = false;  // inside a for, maybe with a macro in between
 };
 
@@ -264,8 +264,8 @@ class Resolver {
     std::vector<Load> loads;
     for (const auto& [slot, start] : symbols.starts()) {
       const bool alias = start.action == Load::alias;
-      loads.push_back({start.action, slot, alias ? slot_of(start.from, function) : Slot{},
-                       start.name});
+      loads.push_back(
+          {start.action, slot, alias ? slot_of(start.from, function) : Slot{}, start.name});
     }
     return loads;
   }
@@ -477,8 +477,9 @@ class Resolver {
   // A block sees the variables of the top level alone.
   Result<void> block(Stmt& stmt) {
     if (!blocks_.insert(stmt.name).second) {
-      return fail(ErrorCode::bad_file,
-                  at_line(stmt.line, cat("the block '", printable(stmt.name, 40), "' stands twice")));
+      return fail(
+          ErrorCode::bad_file,
+          at_line(stmt.line, cat("the block '", printable(stmt.name, 40), "' stands twice")));
     }
     Function function(nullptr);
     Symbols symbols(nullptr, function);

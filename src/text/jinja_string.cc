@@ -168,7 +168,10 @@ namespace {
 
 void append_hex(std::string& out, const char* format, char32_t code) {
   char digits[16];
-  std::snprintf(digits, sizeof digits, "%0*x", format[1] == 'x' ? 2 : format[1] == 'u' ? 4 : 8,
+  std::snprintf(digits, sizeof digits, "%0*x",
+                format[1] == 'x'   ? 2
+                : format[1] == 'u' ? 4
+                                   : 8,
                 static_cast<unsigned>(code));
   out += format;
   out += digits;

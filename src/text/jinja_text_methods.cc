@@ -281,8 +281,7 @@ Result<Value> join(Runtime& runtime, const Value& self, Args& args) {
   std::string out;
   for (size_t i = 0; i < items.size(); ++i) {
     if (!items[i].is(Kind::string)) {
-      return wrong("sequence item ", i, ": expected str instance, ", type_name(items[i]),
-                   " found");
+      return wrong("sequence item ", i, ": expected str instance, ", type_name(items[i]), " found");
     }
     if (i > 0) out += self.text();
     HEARTH_CHECK(runtime.room(out.size() + items[i].text().size()));
@@ -302,8 +301,8 @@ Result<Value> replace(Runtime& runtime, const Value& self, Args& args) {
   const size_t times = count_of(self.text(), old, most);
   if (by.size() > old.size() && times > 0) {
     const size_t more = by.size() - old.size();
-    HEARTH_CHECK(runtime.room(times > SIZE_MAX / 2 / more ? SIZE_MAX
-                                                          : self.text().size() + times * more));
+    HEARTH_CHECK(
+        runtime.room(times > SIZE_MAX / 2 / more ? SIZE_MAX : self.text().size() + times * more));
   }
   return runtime.string(replace_all(self.text(), old, by, times));
 }
@@ -320,7 +319,8 @@ Result<Value> padded(Runtime& runtime, const Value& self, Args& args) {
   std::string_view fill = how == Pad::zeros ? "0" : " ";
   if (how != Pad::zeros && bound.given(1)) {
     HEARTH_TRY(fill, bound.text(1));
-    if (code_points(fill) != 1) return wrong("The fill character must be exactly one character long");
+    if (code_points(fill) != 1)
+      return wrong("The fill character must be exactly one character long");
   }
   const std::string_view text = self.text();
   const auto size = static_cast<int64_t>(code_points(text));
@@ -339,7 +339,8 @@ Result<Value> padded(Runtime& runtime, const Value& self, Args& args) {
       return runtime.string(cat(fills(more), text));
     case Pad::zeros: {
       const bool sign = !text.empty() && (text[0] == '+' || text[0] == '-');
-      return runtime.string(cat(text.substr(0, sign ? 1 : 0), fills(more), text.substr(sign ? 1 : 0)));
+      return runtime.string(
+          cat(text.substr(0, sign ? 1 : 0), fills(more), text.substr(sign ? 1 : 0)));
     }
     case Pad::center:
       break;

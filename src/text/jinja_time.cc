@@ -11,8 +11,8 @@ constexpr size_t kLongestFormat = 4096;
 constexpr std::array<std::string_view, 12> kMonths = {
     "January", "February", "March",     "April",   "May",      "June",
     "July",    "August",   "September", "October", "November", "December"};
-constexpr std::array<std::string_view, 7> kDays = {
-    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 7> kDays = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                   "Thursday", "Friday", "Saturday"};
 
 bool is_leap(int year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
 
@@ -53,12 +53,48 @@ std::string digits(int value, int width, char fill = '0') {
   return text;
 }
 
-// What a letter behind "%" stands for; nullopt for one that is not known.
-std::optional<std::string> part(const CivilTime& time, char letter) {
-  const auto month = kMonths[static_cast<size_t>(time.month - 1)];
-  const auto weekday = static_cast<size_t>(day_of_week(time));
+// What a letter behind "%" stands for, if it is about the hour; nullopt for others.
+std::optional<std::string> part_of_day(const CivilTime& time, char letter) {
   const int hour12 = time.hour % 12 == 0 ? 12 : time.hour % 12;
-  const auto clock = [&] { return cat(digits(time.hour, 2), ":", digits(time.minute, 2)); };
+  const std::string minutes = cat(":", digits(time.minute, 2));
+  const std::string seconds = cat(minutes, ":", digits(time.second, 2));
+  const bool morning = time.hour < 12;
+  switch (letter) {
+    case 'H':
+      return digits(time.hour, 2);
+    case 'k':
+      return digits(time.hour, 2, ' ');
+    case 'I':
+      return digits(hour12, 2);
+    case 'l':
+      return digits(hour12, 2, ' ');
+    case 'M':
+      return digits(time.minute, 2);
+    case 'S':
+      return digits(time.second, 2);
+    case 'f':
+      return "000000";
+    case 'p':
+      return morning ? "AM" : "PM";
+    case 'P':
+      return morning ? "am" : "pm";
+    case 'R':
+      return digits(time.hour, 2) + minutes;
+    case 'T':
+    case 'X':
+      return digits(time.hour, 2) + seconds;
+    case 'r':
+      return cat(digits(hour12, 2), seconds, morning ? " AM" : " PM");
+    default:
+      return std::nullopt;
+  }
+}
+
+// The same for days, months and years.
+std::optional<std::string> part_of_date(const CivilTime& time, char letter) {
+  const auto month = kMonths[static_cast<size_t>(time.month - 1)];
+  const int weekday = day_of_week(time);
+  const auto day = kDays[static_cast<size_t>(weekday)];
   switch (letter) {
     case 'Y':
       return cat(time.year);
@@ -80,56 +116,38 @@ std::optional<std::string> part(const CivilTime& time, char letter) {
     case 'j':
       return digits(day_of_year(time), 3);
     case 'A':
-      return std::string(kDays[weekday]);
+      return std::string(day);
     case 'a':
-      return std::string(kDays[weekday].substr(0, 3));
+      return std::string(day.substr(0, 3));
     case 'w':
       return cat(weekday);
     case 'u':
       return cat(weekday == 0 ? 7 : weekday);
     case 'U':
-      return digits((day_of_year(time) + 6 - static_cast<int>(weekday)) / 7, 2);
+      return digits((day_of_year(time) + 6 - weekday) / 7, 2);
     case 'W':
-      return digits((day_of_year(time) + 6 - (static_cast<int>(weekday) + 6) % 7) / 7, 2);
+      return digits((day_of_year(time) + 6 - (weekday + 6) % 7) / 7, 2);
     case 'V':
       return digits(iso_week(time).number, 2);
     case 'G':
       return cat(iso_week(time).year);
-    case 'H':
-      return digits(time.hour, 2);
-    case 'k':
-      return digits(time.hour, 2, ' ');
-    case 'I':
-      return digits(hour12, 2);
-    case 'l':
-      return digits(hour12, 2, ' ');
-    case 'M':
-      return digits(time.minute, 2);
-    case 'S':
-      return digits(time.second, 2);
-    case 'f':
-      return "000000";
-    case 'p':
-      return time.hour < 12 ? "AM" : "PM";
-    case 'P':
-      return time.hour < 12 ? "am" : "pm";
-    case 'R':
-      return clock();
-    case 'T':
-    case 'X':
-      return cat(clock(), ":", digits(time.second, 2));
-    case 'r':
-      return cat(digits(hour12, 2), ":", digits(time.minute, 2), ":", digits(time.second, 2),
-                 time.hour < 12 ? " AM" : " PM");
+    default:
+      return std::nullopt;
+  }
+}
+
+// What a letter behind "%" stands for; nullopt for one that is not known.
+std::optional<std::string> part(const CivilTime& time, char letter) {
+  const auto two = [](int value) { return digits(value, 2); };
+  switch (letter) {
     case 'F':
-      return cat(time.year, "-", digits(time.month, 2), "-", digits(time.day, 2));
+      return cat(time.year, "-", two(time.month), "-", two(time.day));
     case 'D':
     case 'x':
-      return cat(digits(time.month, 2), "/", digits(time.day, 2), "/", digits(time.year % 100, 2));
+      return cat(two(time.month), "/", two(time.day), "/", two(time.year % 100));
     case 'c':
-      return cat(kDays[weekday].substr(0, 3), " ", month.substr(0, 3), " ",
-                 digits(time.day, 2, ' '), " ", clock(), ":", digits(time.second, 2), " ",
-                 time.year);
+      return cat(*part_of_date(time, 'a'), " ", *part_of_date(time, 'b'), " ",
+                 digits(time.day, 2, ' '), " ", *part_of_day(time, 'T'), " ", time.year);
     case 'z':
     case 'Z':
       return "";  // a clock on the wall knows no zone
@@ -140,7 +158,8 @@ std::optional<std::string> part(const CivilTime& time, char letter) {
     case '%':
       return "%";
     default:
-      return std::nullopt;
+      const auto date = part_of_date(time, letter);
+      return date ? date : part_of_day(time, letter);
   }
 }
 

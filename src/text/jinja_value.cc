@@ -65,9 +65,9 @@ void Dict::index() {
 }
 
 size_t Dict::place(const Value& key) const {
-  const auto at = std::lower_bound(order_.begin(), order_.end(), key, [&](uint32_t i, const Value& k) {
-    return compare_keys(entries[i].key, k) < 0;
-  });
+  const auto at = std::lower_bound(
+      order_.begin(), order_.end(), key,
+      [&](uint32_t i, const Value& k) { return compare_keys(entries[i].key, k) < 0; });
   return static_cast<size_t>(at - order_.begin());
 }
 

@@ -111,9 +111,9 @@ class Value {
   [[nodiscard]] const Object* identity() const { return is_object() ? data_.object : nullptr; }
   [[nodiscard]] uint32_t depth() const { return is_object() ? data_.object->depth : 0; }
 
-  [[nodiscard]] std::string_view text() const;              // of string and big
-  [[nodiscard]] const std::vector<Value>& items() const;    // of list and tuple
-  [[nodiscard]] const std::vector<Value>& unwalked() const; // of view
+  [[nodiscard]] std::string_view text() const;               // of string and big
+  [[nodiscard]] const std::vector<Value>& items() const;     // of list and tuple
+  [[nodiscard]] const std::vector<Value>& unwalked() const;  // of view
 
  private:
   union Data {

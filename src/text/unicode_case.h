@@ -15,11 +15,11 @@ enum CaseFlag : uint8_t {
   kLower = 1,
   kUpper = 2,
   kTitle = 4,
-  kDecimal = 8,    // a digit of a decimal number system
-  kDigit = 16,     // also superscripts and circled digits
-  kNumeric = 32,   // also fractions, ideographs that are numbers
-  kCased = 64,     // counts as a letter of a word for the final sigma
-  kIgnorable = 128 // is looked over when a word is searched for one
+  kDecimal = 8,     // a digit of a decimal number system
+  kDigit = 16,      // also superscripts and circled digits
+  kNumeric = 32,    // also fractions, ideographs that are numbers
+  kCased = 64,      // counts as a letter of a word for the final sigma
+  kIgnorable = 128  // is looked over when a word is searched for one
 };
 
 // A character whose case has another spelling, of up to three characters (0 behind the last).
