@@ -58,12 +58,23 @@ TEXTS = ("Hello world", "  two  spaces ", "abab aaa ab", "na\u00efve \u65e5\u672
          "it's 12345 o'clock\n\n", "<s>a</s><|im_end|><0x41>", "\u2581a\u0120b")
 STOPS = ("ab", "</s>", "\n\n")
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def template_seeds():
+    """The snippets of the tests, without the comments."""
+    lines = (ROOT / "tests/data/template_snippets.txt").read_text().split("\n")
+    for i, line in enumerate(line for line in lines if line and not line.startswith("# ")):
+        yield f"snippet{i}", line.replace("\u23ce", "\n").encode()
+    yield "json", b"{{ x }}{{ x | tojson(indent=2) }}\0" + b'{"a": [1, -2.5e3, "\\u00e9", null]}'
+
 
 def main():
     if len(sys.argv) != 2:
         print(__doc__.strip(), file=sys.stderr)
         return 2
     seeds = {"fuzz_gguf": dict(gguf_seeds()),
+             "fuzz_template": dict(template_seeds()),
              "fuzz_tokenizer": {f"text{i}": t.encode() for i, t in enumerate(TEXTS)},
              "fuzz_utf8_stop": {f"text{i}": b"\xfe".join(
                  [s.encode() for s in STOPS] + [t.encode()[:4], t.encode()[4:]])
