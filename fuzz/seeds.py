@@ -63,6 +63,17 @@ TEXTS = ("Hello world", "  two  spaces ", "abab aaa ab", "na\u00efve \u65e5\u672
 STOPS = ("ab", "</s>", "\n\n")
 
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def template_seeds():
+    """The snippets of the tests, without the comments."""
+    lines = (ROOT / "tests/data/template_snippets.txt").read_text().split("\n")
+    for i, line in enumerate(line for line in lines if line and not line.startswith("# ")):
+        yield f"snippet{i}", line.replace("\u23ce", "\n").encode()
+    yield "json", b"{{ x }}{{ x | tojson(indent=2) }}\0" + b'{"a": [1, -2.5e3, "\\u00e9", null]}'
+
+
 def charsmap(rules):
     """Character maps as SentencePiece writes them; every node has 256 units to itself."""
     nodes = sorted({text[:length] for text in rules for length in range(len(text) + 1)})
@@ -84,6 +95,7 @@ def main():
         print(__doc__.strip(), file=sys.stderr)
         return 2
     seeds = {"fuzz_gguf": dict(gguf_seeds()),
+             "fuzz_template": dict(template_seeds()),
              "fuzz_tokenizer": {**{f"text{i}": t.encode() for i, t in enumerate(TEXTS)},
                                 "charsmap": charsmap({b"a": b"b", b"ab": b"c"})},
              "fuzz_utf8_stop": {f"text{i}": b"\xfe".join(

@@ -72,7 +72,24 @@ class Chat {
     conversation_.set_system(options.system);
   }
 
-  [[nodiscard]] text::ChatFormat format() const { return conversation_.format(); }
+  // Tells, once, when text does not reach the model as its makers wanted.
+  void warn_of_format() {
+    const std::string& trouble = conversation_.template_trouble();
+    if (format_told_ || trouble.empty()) return;
+    format_told_ = true;
+    const text::ChatFormat format = conversation_.format();
+    const std::string instead =
+        format == text::ChatFormat::unknown
+            ? "your text is continued as it stands; answers will be worse"
+            : cat("the built-in format '", name_of(format), "' is used instead");
+    say(cat("hearth: warning: this model's chat template does not work here: ", trouble, "; ",
+            instead));
+  }
+
+  // A file without template: its model continues text.
+  [[nodiscard]] bool continues_text() const {
+    return !conversation_.has_template() && conversation_.format() == text::ChatFormat::none;
+  }
 
   // Reads lines until the end of input. Errors in a turn are told and the chat goes on; only a
   // standard output that is gone ends it.
@@ -140,6 +157,7 @@ class Chat {
   }
 
   Result<void> show(const Result<engine::GenerateResult>& result) {
+    warn_of_format();
     if (!result) return tl::unexpected<Error>(result.error());
     HEARTH_CHECK(print("\n"));
     if (result->finish == engine::FinishReason::interrupted) say("hearth: stopped");
@@ -157,6 +175,7 @@ class Chat {
   sample::Sampler sampler_;
   LineEditor editor_;
   bool forgetting_told_ = false;
+  bool format_told_ = false;
   bool broken_output_ = false;
   engine::TextSink sink_ = [this](std::string_view text) {
     Result<void> printed = print_answer(text);
@@ -176,12 +195,9 @@ Result<void> chat(ChatOptions& options) {
   if (!options.seeded) options.sampling.seed = os::random_seed();
   introduce_storyteller(options.model, "chat");
   Chat chat(options, *session);
-  if (chat.format() == text::ChatFormat::unknown) {
-    say("hearth: warning: this model's chat template is not known to this hearth, so your text is "
-        "continued as it stands; answers will be worse");
-  } else if (chat.format() == text::ChatFormat::none && !options.model.path.empty()) {
+  chat.warn_of_format();
+  if (chat.continues_text() && !options.model.path.empty())
     say("hearth: this model has no chat template: it continues what you write");
-  }
   if (os::is_terminal(0)) say("hearth: /help lists the commands, Ctrl-D leaves");
   return chat.loop();
 }

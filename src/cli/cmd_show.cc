@@ -9,7 +9,7 @@
 #include "cli/model_options.h"
 #include "engine/loader.h"
 #include "engine/sequence_memory.h"
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 
 namespace hearth::cli {
 namespace {
@@ -126,6 +126,14 @@ std::string model_rows(const model::ModelConfig& c) {
   return out;
 }
 
+std::string template_text(const gguf::Metadata& metadata) {
+  const auto source = text::chat_template_of(metadata);
+  if (!source) return "none";
+  const auto parsed = text::ChatTemplate::create(*source, nullptr);
+  return cat(human_bytes(source->size()),
+             parsed ? "" : cat(", does not work here: ", parsed.error().message));
+}
+
 std::string tokenizer_rows(const gguf::Metadata& metadata) {
   const auto vocab = text::Vocab::read(metadata);
   if (!vocab) return row("tokenizer", vocab.error().message);
@@ -134,8 +142,7 @@ std::string tokenizer_rows(const gguf::Metadata& metadata) {
           cat(vocab->model_name().empty() ? "none" : printable(vocab->model_name()),
               vocab->pre_name().empty() ? "" : cat(" (", printable(vocab->pre_name()), ")"), ", ",
               vocab->size(), " tokens"));
-  out += row("template", cat(text::name_of(text::chat_format_of(metadata))));
-  return out;
+  return out + row("template", template_text(metadata));
 }
 
 nlohmann::json to_json(const Summary& summary, const gguf::File& file,

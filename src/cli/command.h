@@ -18,6 +18,7 @@ void add_run(CLI::App& app, Action& chosen);
 void add_chat(CLI::App& app, Action& chosen);
 void add_show(CLI::App& app, Action& chosen);
 void add_tokenize(CLI::App& app, Action& chosen);
+void add_template(CLI::App& app, Action& chosen);
 void add_logits(CLI::App& app, Action& chosen);
 void add_perplexity(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);

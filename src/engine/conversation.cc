@@ -3,12 +3,23 @@
 #include <algorithm>
 #include <utility>
 
+#include "os/system.h"
+
 namespace hearth::engine {
 
 Conversation::Conversation(Session& session)
     : session_(session),
       tokenizer_(*session.model().tokenizer()),
-      format_(text::chat_format_of(session.model().file().gguf.metadata)) {}
+      format_(text::chat_format_of(session.model().file().gguf.metadata)) {
+  const auto source = text::chat_template_of(session.model().file().gguf.metadata);
+  if (!source) return;
+  auto parsed = text::ChatTemplate::create(*source, &tokenizer_.vocab());
+  if (parsed) {
+    template_ = *std::move(parsed);
+  } else {
+    trouble_ = parsed.error().message;
+  }
+}
 
 void Conversation::set_system(std::string_view text) { system_ = text; }
 
@@ -19,11 +30,22 @@ void Conversation::load(std::vector<Turn> turns) {
   forgotten_ = 0;
 }
 
+// The model's own template writes the turns; when it fails, it is not asked again.
+std::vector<text::Piece> Conversation::pieces_of(const std::vector<Turn>& turns) {
+  if (template_) {
+    auto pieces = template_->render(turns, os::local_time());
+    if (pieces) return *std::move(pieces);
+    trouble_ = pieces.error().message;
+    template_.reset();
+  }
+  return text::render(format_, turns);
+}
+
 // SentencePiece vocabularies would put a space in front of each piece, so they get the text whole.
-std::vector<text::Token> Conversation::render(size_t first_turn) const {
+std::vector<text::Token> Conversation::render(size_t first_turn) {
   std::vector<Turn> turns(turns_.begin() + static_cast<std::ptrdiff_t>(first_turn), turns_.end());
   if (!system_.empty()) turns.insert(turns.begin(), {text::Role::system, system_});
-  const std::vector<text::Piece> pieces = text::render(format_, turns);
+  const std::vector<text::Piece> pieces = pieces_of(turns);
   std::vector<text::Token> tokens;
   const text::Vocab& vocab = tokenizer_.vocab();
   if (vocab.add_bos() && vocab.bos()) tokens.push_back(*vocab.bos());
@@ -44,11 +66,16 @@ std::vector<text::Token> Conversation::render(size_t first_turn) const {
 
 Result<GenerateResult> Conversation::answer(sample::Sampler& sampler,
                                             const GenerateOptions& options, const TextSink& sink) {
-  // A quarter of the context is kept for the answer; whole turns are forgotten, oldest first.
+  // A quarter of the context is kept for the answer; whole turns are forgotten, oldest first, and
+  // what is left begins with the user, as templates expect.
   const size_t most = session_.context() - session_.context() / 4;
   size_t first = 0;
   std::vector<text::Token> tokens = render(first);
-  while (tokens.size() > most && first + 1 < turns_.size()) tokens = render(++first);
+  while (tokens.size() > most && first + 1 < turns_.size()) {
+    do ++first;
+    while (first + 1 < turns_.size() && turns_[first].role != text::Role::user);
+    tokens = render(first);
+  }
   forgotten_ = first;
   if (tokens.size() >= session_.context()) {
     return fail(ErrorCode::too_large, "this text has ", tokens.size(),

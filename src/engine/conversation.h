@@ -2,11 +2,12 @@
 // context, the oldest text makes room when it is full.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/generate.h"
-#include "text/chat_format.h"
+#include "text/chat_template.h"
 
 namespace hearth::engine {
 
@@ -18,7 +19,11 @@ class Conversation {
   explicit Conversation(Session& session);
 
   [[nodiscard]] const std::vector<Turn>& turns() const { return turns_; }
+  // The format that stands in for a template that is not there or fails.
   [[nodiscard]] text::ChatFormat format() const { return format_; }
+  [[nodiscard]] bool has_template() const { return template_.has_value(); }
+  // Why the model's template is not used, one line; "" while it is, or when there is none.
+  [[nodiscard]] const std::string& template_trouble() const { return trouble_; }
 
   // Takes the user's text (or system text, before the first turn) and streams the answer.
   [[nodiscard]] Result<GenerateResult> say(std::string_view user_text, sample::Sampler& sampler,
@@ -40,13 +45,16 @@ class Conversation {
 
  private:
   // Tokens of the conversation from a turn on, up to where the next answer begins.
-  [[nodiscard]] std::vector<text::Token> render(size_t first_turn) const;
+  [[nodiscard]] std::vector<text::Token> render(size_t first_turn);
+  [[nodiscard]] std::vector<text::Piece> pieces_of(const std::vector<Turn>& turns);
   [[nodiscard]] Result<GenerateResult> answer(sample::Sampler& sampler,
                                               const GenerateOptions& options, const TextSink& sink);
 
   Session& session_;
   const text::Tokenizer& tokenizer_;
   text::ChatFormat format_;
+  std::optional<text::ChatTemplate> template_;
+  std::string trouble_;
   std::string system_;
   std::vector<Turn> turns_;
   size_t forgotten_ = 0;

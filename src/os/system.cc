@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "os/file.h"
 
@@ -57,6 +58,14 @@ std::string proc_text(const char* path) { return read_text(path, 4u << 20).value
 double monotonic_seconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return std::chrono::duration<double>(now).count();
+}
+
+CivilTime local_time() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm here{};
+  if (::localtime_r(&now, &here) == nullptr) return {};
+  return {here.tm_year + 1900, here.tm_mon + 1, here.tm_mday,
+          here.tm_hour,        here.tm_min,     here.tm_sec};
 }
 
 uint64_t random_seed() {

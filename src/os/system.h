@@ -6,12 +6,16 @@
 #include <optional>
 #include <string>
 
+#include "base/civil_time.h"
 #include "base/result.h"
 
 namespace hearth::os {
 
 // Seconds of a clock that only moves forward.
 [[nodiscard]] double monotonic_seconds();
+
+// What the clock on the wall shows here and now.
+[[nodiscard]] CivilTime local_time();
 
 // A seed that no one can guess, from the system.
 [[nodiscard]] uint64_t random_seed();

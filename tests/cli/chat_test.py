@@ -164,16 +164,44 @@ class Piped(hearth.Case):
         _, errors = self.chat("Once upon a time", "Then", "/clear", "Once", flags=flags)
         self.assertTrue(any("context is full" in e for e in errors), errors)
 
-    def test_a_model_with_a_template(self):
+    CHATML = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+              "{% endfor %}<|im_start|>assistant{{ '\\n' }}")
+
+    def with_template(self, template, *lines):
         file = GgufFile(MODEL.read_bytes())
-        for template, remark in (("{% for m in messages %}<|im_start|>...", None),
-                                 ("[INST] {{ x }} [/INST]", None),
-                                 ("{{ something(else) }}", "warning")):
-            path = self.file("t.gguf", file.with_text("tokenizer.chat_template", template))
-            flags = (*GREEDY, "-m", path, "--system", "Tell of animals.")
-            out, errors = self.chat("Hello", "And then?", flags=flags)
+        path = self.file("t.gguf", file.with_text("tokenizer.chat_template", template))
+        return self.chat(*lines, flags=(*GREEDY, "-m", path, "--system", "Tell of animals."))
+
+    def test_a_model_with_a_template(self):
+        for template, remark in (
+                (self.CHATML, None), ("{{ messages[-1].content }}", None),
+                # Formats that hearth knows by themselves stand in for templates that fail.
+                ("{% for m in messages %}<|im_start|>...", "line 1"),
+                ("[INST]\n{{ raise_exception('not me') }} [/INST]", "line 2: not me"),
+                ("{{ something(else) }}", "continued as it stands")):
+            out, errors = self.with_template(template, "Hello", "And then?")
             self.assertTrue(out)
-            self.assertEqual([e for e in errors if "warning" in e] != [], remark is not None)
+            warnings = [e for e in errors if "warning" in e]
+            self.assertEqual(len(warnings), 0 if remark is None else 1, errors)
+            if remark is not None:
+                self.assertIn(remark, warnings[0])
+
+    def test_the_template_writes_the_prompt(self):
+        """Two templates that give the same text give the same answers, the built-in one too."""
+        plain, _ = self.with_template(self.CHATML, "Hello", "And then?")
+        spelled, _ = self.with_template(
+            "{%- for m in messages -%}{{ '<|im_start|>' ~ m['role'] ~ '\n' ~ m['content'] ~ "
+            "'<|im_end|>\n' }}{%- endfor -%}{{ '<|im_start|>assistant\n' }}", "Hello", "And then?")
+        built_in, _ = self.with_template("{% <|im_start|>", "Hello", "And then?")
+        self.assertEqual(plain, spelled)
+        self.assertEqual(plain, built_in)
+
+    def test_a_template_without_system_turns(self):
+        out, errors = self.with_template(
+            "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+            + self.CHATML, "Hello")
+        self.assertTrue(out)
+        self.assertEqual([e for e in errors if "warning" in e], [])
 
 
 class OnATerminal(hearth.Case):

@@ -1,0 +1,126 @@
+// hearth template: a conversation as the prompt that a model reads.
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/flags.h"
+#include "cli/model_options.h"
+#include "engine/loader.h"
+#include "os/file.h"
+#include "os/system.h"
+#include "text/chat_template.h"
+
+namespace hearth::cli {
+namespace {
+
+constexpr uint64_t kMaxMessagesBytes = uint64_t{64} << 20;
+constexpr uint64_t kMaxTemplateBytes = uint64_t{1} << 20;
+
+struct TemplateOptions {
+  ModelOptions model;
+  std::string template_path;
+  std::string messages_path;
+  std::string time;
+};
+
+constexpr char kHelp[] =
+    "The JSON is an object with the list \"messages\", as in the OpenAI API; a list alone counts "
+    "as "
+    "the messages.\n\"tools\", \"add_generation_prompt\", \"bos_token\", \"eos_token\" and any "
+    "other "
+    "member are variables of the template.\n\n"
+    "Example: hearth template -m model.gguf --messages talk.json";
+
+// Like 2025-01-31T12:30:00.
+Result<CivilTime> parse_time(const std::string& text) {
+  CivilTime time;
+  int end = 0;
+  const int read = std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &time.year, &time.month,
+                               &time.day, &time.hour, &time.minute, &time.second, &end);
+  const auto within = [](int value, int least, int most) {
+    return value >= least && value <= most;
+  };
+  const bool sensible = read == 6 && static_cast<size_t>(end) == text.size() &&
+                        within(time.year, 1, 9999) && within(time.month, 1, 12) &&
+                        within(time.day, 1, 31) && within(time.hour, 0, 23) &&
+                        within(time.minute, 0, 59) && within(time.second, 0, 60);
+  if (sensible) return time;
+  return fail(ErrorCode::bad_usage, "'", printable(text, 40),
+              "' is no time: write it as in 2025-01-31T12:30:00");
+}
+
+// The variables of the template: a list of messages alone becomes an object.
+Result<std::string> read_variables(const std::string& path) {
+  HEARTH_TRY(std::string text, os::read_text(path, kMaxMessagesBytes));
+  const std::string name = path == "-" ? "standard input" : cat("'", printable(path, 400), "'");
+  HEARTH_CHECK(check_utf8(text, name));
+  const auto document = nlohmann::json::parse(text, nullptr, false);
+  if (document.is_discarded()) return fail(ErrorCode::bad_file, name, " is no JSON");
+  if (document.is_array()) return cat("{\"messages\":", text, "}");
+  if (!document.is_object() || !document.contains("messages"))
+    return fail(ErrorCode::bad_file, name, " needs a list \"messages\"");
+  return text;
+}
+
+Result<void> render(const TemplateOptions& options) {
+  CivilTime now = os::local_time();
+  if (!options.time.empty()) {
+    HEARTH_TRY(now, parse_time(options.time));
+  }
+  HEARTH_TRY(const std::string variables, read_variables(options.messages_path));
+  const bool from_file = !options.template_path.empty();
+  std::string source;
+  std::string name = options.template_path;
+  if (from_file) {
+    HEARTH_TRY(source, os::read_text(options.template_path, kMaxTemplateBytes));
+  }
+  std::optional<engine::ModelFile> file;
+  std::optional<text::Vocab> vocab;
+  if (!from_file || !options.model.path.empty()) {
+    HEARTH_TRY(const std::string path, model_path(options.model));
+    HEARTH_TRY(file, engine::open_model_file(path));
+    HEARTH_TRY(vocab, text::Vocab::read(file->gguf.metadata));
+    if (!from_file) name = path;
+  }
+  if (!from_file) {
+    const auto own = text::chat_template_of(file->gguf.metadata);
+    if (!own) {
+      return fail(ErrorCode::bad_file, "'", printable(name, 400),
+                  "' has no chat template: give one with --template FILE");
+    }
+    source = *own;
+  }
+  const auto chat = text::ChatTemplate::create(source, vocab ? &*vocab : nullptr);
+  if (!chat) return fail_with_context(printable(name, 400), chat.error());
+  const Result<std::string> prompt = chat->render(variables, now);
+  if (!prompt) return fail_with_context(printable(name, 400), prompt.error());
+  return print(*prompt);
+}
+
+}  // namespace
+
+void add_template(CLI::App& app, Action& chosen) {
+  auto options = std::make_shared<TemplateOptions>();
+  CLI::App* command =
+      app.add_subcommand("template", "Show the prompt that a conversation becomes for a model");
+  command
+      ->add_option("--messages", options->messages_path,
+                   "The conversation, as JSON (- for standard input)")
+      ->type_name("FILE")
+      ->required()
+      ->check(not_empty());
+  command
+      ->add_option("--template", options->template_path,
+                   "A chat template to use (default: that of the model)")
+      ->type_name("FILE")
+      ->check(not_empty());
+  command
+      ->add_option("--time", options->time,
+                   "What the template's clock shows, as in 2025-01-31T12:30:00 (default: now)")
+      ->type_name("TIME")
+      ->check(not_empty());
+  add_model_flags(*command, options->model, ModelFlags::file_only);
+  command->footer(kHelp);
+  command->callback([options, &chosen] { chosen = [options] { return render(*options); }; });
+}
+
+}  // namespace hearth::cli
