@@ -206,7 +206,7 @@ Result<Value> wordcount(Runtime& runtime, const Value& value, Args& args) {
   for (size_t at = 0; at < text.size();) {
     const Utf8Char c = decode_utf8(text, at);
     const bool word = c.code == '_' || (CharTable::get()[c.code] & kLetter) != 0 ||
-                      (case_flags(c.code) & (kDecimal | kDigit | kNumeric)) != 0;
+                      (case_flags(c.code) & (kDecimalValue | kDigitValue | kNumericValue)) != 0;
     if (word && !inside) ++words;
     inside = word;
     at += c.length;

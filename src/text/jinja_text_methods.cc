@@ -63,7 +63,8 @@ Result<Value> is_alpha(Runtime& runtime, const Value& self, Args&) {
 Result<Value> is_alnum(Runtime& runtime, const Value& self, Args&) {
   HEARTH_CHECK(runtime.step(self.text().size() >> 5));
   return every(self.text(), [](char32_t code) {
-    return is_letter(code) || (case_flags(code) & (kDecimal | kDigit | kNumeric)) != 0;
+    return is_letter(code) ||
+           (case_flags(code) & (kDecimalValue | kDigitValue | kNumericValue)) != 0;
   });
 }
 
@@ -88,8 +89,8 @@ Result<Value> is_case(Runtime& runtime, const Value& self, Args&) {
     const Utf8Char c = decode_utf8(text, at);
     const uint8_t flags = case_flags(c.code);
     if ((flags & unwanted) != 0) return Value::boolean(false);
-    // kTitle stands with upper-case letters too.
-    const bool title = (flags & (kTitle | kUpper)) == kTitle;
+    // kCaseTitle stands with upper-case letters too.
+    const bool title = (flags & (kCaseTitle | kCaseUpper)) == kCaseTitle;
     if (title) return Value::boolean(false);
     found = found || (flags & wanted) != 0;
     at += c.length;
@@ -105,8 +106,8 @@ Result<Value> is_title(Runtime& runtime, const Value& self, Args&) {
   for (size_t at = 0; at < text.size();) {
     const Utf8Char c = decode_utf8(text, at);
     const uint8_t flags = case_flags(c.code);
-    const bool big = (flags & (kUpper | kTitle)) != 0;
-    const bool small = (flags & kLower) != 0;
+    const bool big = (flags & (kCaseUpper | kCaseTitle)) != 0;
+    const bool small = (flags & kCaseLower) != 0;
     if ((big && inside) || (small && !inside)) return Value::boolean(false);
     inside = big || small;
     found = found || inside;
@@ -400,13 +401,13 @@ constexpr NamedMethod kMethods[] = {
     {"isalnum", is_alnum},
     {"isalpha", is_alpha},
     {"isascii", is_ascii},
-    {"isdecimal", has_flags<kDecimal>},
-    {"isdigit", has_flags<kDigit>},
-    {"islower", is_case<kLower, kUpper>},
-    {"isnumeric", has_flags<kNumeric>},
+    {"isdecimal", has_flags<kDecimalValue>},
+    {"isdigit", has_flags<kDigitValue>},
+    {"islower", is_case<kCaseLower, kCaseUpper>},
+    {"isnumeric", has_flags<kNumericValue>},
     {"isspace", is_space},
     {"istitle", is_title},
-    {"isupper", is_case<kUpper, kLower>},
+    {"isupper", is_case<kCaseUpper, kCaseLower>},
     {"join", join},
     {"ljust", padded<Pad::left>},
     {"lower", converted<lower_case>},

@@ -51,7 +51,7 @@ bool is_final_sigma(std::string_view text, size_t at, size_t length) {
     do --i;
     while ((static_cast<unsigned char>(text[i]) & 0xC0) == 0x80);
     const uint8_t flags = case_flags(decode_utf8(text, i).code);
-    if ((flags & kIgnorable) != 0) continue;
+    if ((flags & kCaseIgnorable) != 0) continue;
     before = (flags & kCased) != 0;
     break;
   }
@@ -59,7 +59,7 @@ bool is_final_sigma(std::string_view text, size_t at, size_t length) {
   for (size_t i = at + length; i < text.size();) {
     const Utf8Char c = decode_utf8(text, i);
     const uint8_t flags = case_flags(c.code);
-    if ((flags & kIgnorable) == 0) return (flags & kCased) == 0;
+    if ((flags & kCaseIgnorable) == 0) return (flags & kCased) == 0;
     i += c.length;
   }
   return true;
@@ -111,7 +111,7 @@ std::string title_case(std::string_view text) {
       append_title(out, c.code);
     }
     // A letter with case: upper, lower or title, or one that has other forms.
-    inside = (case_flags(c.code) & (kLower | kUpper | kTitle)) != 0;
+    inside = (case_flags(c.code) & (kCaseLower | kCaseUpper | kCaseTitle)) != 0;
   });
   return out;
 }
@@ -132,9 +132,9 @@ std::string swapped_case(std::string_view text) {
   std::string out;
   each_character(text, [&](size_t at, const Utf8Char& c) {
     const uint8_t flags = case_flags(c.code);
-    if ((flags & kUpper) != 0) {
+    if ((flags & kCaseUpper) != 0) {
       append_lower(out, text, at, c);
-    } else if ((flags & kLower) != 0) {
+    } else if ((flags & kCaseLower) != 0) {
       append_upper(out, c.code);
     } else {
       append_utf8(out, c.code);

@@ -12,14 +12,14 @@ namespace hearth::text {
 
 // The values are known to tools/gen_case.py.
 enum CaseFlag : uint8_t {
-  kLower = 1,
-  kUpper = 2,
-  kTitle = 4,
-  kDecimal = 8,     // a digit of a decimal number system
-  kDigit = 16,      // also superscripts and circled digits
-  kNumeric = 32,    // also fractions, ideographs that are numbers
-  kCased = 64,      // counts as a letter of a word for the final sigma
-  kIgnorable = 128  // is looked over when a word is searched for one
+  kCaseLower = 1,
+  kCaseUpper = 2,
+  kCaseTitle = 4,
+  kDecimalValue = 8,    // a digit of a decimal number system
+  kDigitValue = 16,     // also superscripts and circled digits
+  kNumericValue = 32,   // also fractions, ideographs that are numbers
+  kCased = 64,          // counts as a letter of a word for the final sigma
+  kCaseIgnorable = 128  // is looked over when a word is searched for one
 };
 
 // A character whose case has another spelling, of up to three characters (0 behind the last).
