@@ -185,6 +185,7 @@ inline void ends(RandomFile& f, std::string norm = "output_norm") {
 inline void llama_layer(RandomFile& f, int i) {
   norms(f, i, {"attn_norm", "ffn_norm"});
   attention(f, i, true);
+  f.vector(block(i, "attn_output.scale"), {1}, 0.1, 1);
   feed_forward(f, i);
 }
 
