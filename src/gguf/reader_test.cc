@@ -363,7 +363,7 @@ TEST(GgufReader, LargeShapesWithoutWrappingReachPastTheEnd) {
 }
 
 TEST(GgufReader, TensorTypes) {
-  for (const uint32_t type : {4u, 5u, 31u, 38u, 41u, 1u << 31, UINT32_MAX}) {
+  for (const uint32_t type : {4u, 5u, 31u, 38u, 43u, 1u << 31, UINT32_MAX}) {
     RawFile file;
     file.tensor("t", {256}, type, 0);
     file.data.assign(4096, 'x');
