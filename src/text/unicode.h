@@ -89,11 +89,17 @@ inline constexpr std::array<uint16_t, 128> kAsciiClasses = [] {
     const bool symbol = std::string_view("$+<=>^`|~").find(c) != std::string_view::npos;
     const bool graphic = c > ' ' && c < 0x7F;
     const bool other = graphic && !upper && !lower && !number;
-    unsigned bits = (upper || lower ? kLetter : 0u) | (number ? kNumber | kDigit : 0u);
-    bits |= (space ? kWhitespace : 0u) | (newline ? kNewline : 0u);
-    bits |= (upper ? kUpper | kFolds : 0u) | (lower ? kLower : 0u);
-    bits |= (symbol ? kSymbol : 0u) | (other && !symbol ? kPunctuation : 0u);
-    bits |= (c == '_' ? kConnector : 0u) | (graphic || c == ' ' ? 0u : kControlChar);
+    unsigned bits = 0;
+    if (upper || lower) bits |= kLetter;
+    if (upper) bits |= kUpper | kFolds;
+    if (lower) bits |= kLower;
+    if (number) bits |= kNumber | kDigit;
+    if (space) bits |= kWhitespace;
+    if (newline) bits |= kNewline;
+    if (symbol) bits |= kSymbol;
+    if (other && !symbol) bits |= kPunctuation;
+    if (c == '_') bits |= kConnector;
+    if (!graphic && c != ' ') bits |= kControlChar;
     classes[i] = static_cast<uint16_t>(bits);
   }
   return classes;
