@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "cli/adapter_options.h"
 #include "cli/command.h"
 #include "cli/line_editor.h"
 #include "cli/model_options.h"
@@ -23,6 +24,7 @@ constexpr std::string_view kHelp =
 
 struct ChatOptions {
   ModelOptions model;
+  AdapterFlags adapters;
   sample::SamplingParams sampling;
   engine::GenerateOptions generate;
   SpeculationFlags speculation;
@@ -188,7 +190,8 @@ Result<void> chat(ChatOptions& options) {
   HEARTH_CHECK(sample::check(options.sampling));
   HEARTH_TRY(const auto model, load_model(options.model));
   HEARTH_TRY([[maybe_unused]] const text::Tokenizer* tokenizer, tokenizer_of(*model));
-  HEARTH_TRY(const auto session, open_session(*model, options.model));
+  HEARTH_TRY(const LoadedAdapters adapters, load_adapters(*model, options.adapters));
+  HEARTH_TRY(const auto session, open_session(*model, options.model, adapters.active));
   HEARTH_TRY(const Speculation speculation,
              open_speculation(options.speculation, *session, options.model));
   options.generate.speculation = speculation.options;
@@ -212,6 +215,7 @@ void add_chat(CLI::App& app, Action& chosen) {
   add_length_flag(*command, options->generate.max_tokens);
   add_sampling_flags(*command, options->sampling);
   add_model_flags(*command, options->model, ModelFlags::compute);
+  add_adapter_flags(*command, options->adapters);
   add_speculation_flags(*command, options->speculation);
   command->footer("In the chat:\n" + std::string(kHelp));
   command->callback([options, command, &chosen] {

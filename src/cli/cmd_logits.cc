@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/adapter_options.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct LogitsOptions {
   ModelOptions model;
+  AdapterFlags adapters;
   std::string tokens;
   std::string output;
   size_t decode_from = SIZE_MAX;
@@ -38,7 +40,8 @@ Result<void> logits(LogitsOptions& options) {
   HEARTH_TRY(const std::vector<text::Token> tokens, parse_tokens(options.tokens));
   HEARTH_TRY(const auto model, load_model(options.model));
   if (options.model.context == 0) options.model.context = tokens.size();
-  HEARTH_TRY(const auto session, open_session(*model, options.model));
+  HEARTH_TRY(const LoadedAdapters adapters, load_adapters(*model, options.adapters));
+  HEARTH_TRY(const auto session, open_session(*model, options.model, adapters.active));
   HEARTH_TRY(os::FileWriter file, os::FileWriter::create(options.output));
   const int32_t header[2] = {static_cast<int32_t>(tokens.size()),
                              static_cast<int32_t>(model->config().n_vocab)};
@@ -78,6 +81,7 @@ void add_logits(CLI::App& app, Action& chosen) {
                    "Compute the tokens from this one on one by one, as those of an answer")
       ->type_name("N");
   add_model_flags(*command, options->model, ModelFlags::compute);
+  add_adapter_flags(*command, options->adapters);
   command->callback([options, &chosen] { chosen = [options] { return logits(*options); }; });
 }
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "cli/adapter_options.h"
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
@@ -16,6 +17,7 @@ constexpr uint64_t kMaxTextBytes = uint64_t{1} << 30;
 
 struct PerplexityOptions {
   ModelOptions model;
+  AdapterFlags adapters;
   std::string file;
   size_t chunks = SIZE_MAX;
   bool every_token = false;
@@ -29,7 +31,8 @@ Result<void> run_perplexity(PerplexityOptions& options) {
   HEARTH_TRY(const text::Tokenizer* tokenizer, tokenizer_of(*model));
   if (options.model.context == 0)
     options.model.context = std::min<size_t>(512, model->config().context_length);
-  HEARTH_TRY(const auto session, open_session(*model, options.model));
+  HEARTH_TRY(const LoadedAdapters adapters, load_adapters(*model, options.adapters));
+  HEARTH_TRY(const auto session, open_session(*model, options.model, adapters.active));
   const auto scoring =
       options.every_token ? engine::WindowScoring::every_token : engine::WindowScoring::second_half;
   const std::vector<text::Token> tokens =
@@ -71,6 +74,7 @@ void add_perplexity(CLI::App& app, Action& chosen) {
                     "llama-perplexity does)");
   command->add_flag("--json", options->json, "Print one JSON object");
   add_model_flags(*command, options->model, ModelFlags::compute);
+  add_adapter_flags(*command, options->adapters);
   command->get_option("--ctx-size")->description("Tokens in a window (default: 512)");
   command->callback(
       [options, &chosen] { chosen = [options] { return run_perplexity(*options); }; });

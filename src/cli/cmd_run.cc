@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "cli/adapter_options.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
@@ -16,6 +17,7 @@ constexpr uint64_t kMaxPromptBytes = uint64_t{64} << 20;
 
 struct RunOptions {
   ModelOptions model;
+  AdapterFlags adapters;
   sample::SamplingParams sampling;
   engine::GenerateOptions generate;
   SpeculationFlags speculation;
@@ -83,7 +85,8 @@ Result<void> run(RunOptions& options) {
   HEARTH_TRY(const auto model, load_model(options.model));
   HEARTH_TRY(const text::Tokenizer* tokenizer, tokenizer_of(*model));
   HEARTH_TRY(const std::vector<text::Token> tokens, encode_prompt(*tokenizer, prompt));
-  HEARTH_TRY(const auto session, open_session(*model, options.model));
+  HEARTH_TRY(const LoadedAdapters adapters, load_adapters(*model, options.adapters));
+  HEARTH_TRY(const auto session, open_session(*model, options.model, adapters.active));
   if (tokens.size() >= session->context()) {
     return fail(ErrorCode::too_large, "the prompt has ", tokens.size(),
                 " tokens, but the context holds ", session->context(),
@@ -148,6 +151,7 @@ void add_run(CLI::App& app, Action& chosen) {
                     "Go on when the model wants to end");
   add_sampling_flags(*command, options->sampling);
   add_model_flags(*command, options->model, ModelFlags::compute);
+  add_adapter_flags(*command, options->adapters);
   add_speculation_flags(*command, options->speculation);
   command->add_flag("--json", options->json,
                     "Print one JSON object with text, counts and times at the end");

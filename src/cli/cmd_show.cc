@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
+#include "engine/embedder.h"
 #include "engine/loader.h"
 #include "engine/sequence_memory.h"
 #include "text/chat_template.h"
@@ -116,6 +117,10 @@ std::string model_rows(const model::ModelConfig& c) {
                               c.router.n_used));
   }
   out += row("context", cat(c.context_length, " tokens"));
+  if (!c.causal) {
+    return out + row("embeddings", cat("of whole texts, pooling ", engine::name_of(c.pooling),
+                                       " (hearth embed)"));
+  }
   const size_t usual = std::min<size_t>(c.context_length, engine::kDefaultContext);
   for (const size_t context : {usual, c.context_length}) {
     const uint64_t kv = engine::SequenceMemory::bytes_needed(c, DType::Q8_0, context,
@@ -145,6 +150,21 @@ std::string tokenizer_rows(const gguf::Metadata& metadata) {
   return out + row("template", template_text(metadata));
 }
 
+// A LoRA adapter: what it changes, and by how much.
+std::string adapter_rows(const gguf::File& file) {
+  size_t matrices = 0;
+  uint64_t rank = 0;
+  for (const gguf::TensorInfo& tensor : file.tensors) {
+    if (!ends_with(tensor.name, ".lora_b")) continue;
+    ++matrices;
+    rank = std::max(rank, tensor.dims[0]);
+  }
+  const double alpha = file.metadata.f64_or("adapter.lora.alpha", 0).value_or(0);
+  return row("adapter", cat(printable(file.metadata.text_or("adapter.type", "?").value_or("?"), 40),
+                            ": ", matrices, " matrices of rank ", rank, " at most, alpha ", alpha,
+                            "; give it with --lora, and its model with -m"));
+}
+
 nlohmann::json to_json(const Summary& summary, const gguf::File& file,
                        const Result<model::Model>& model) {
   nlohmann::json formats = nlohmann::json::object();
@@ -172,6 +192,16 @@ nlohmann::json to_json(const Summary& summary, const gguf::File& file,
   return object;
 }
 
+std::string what_runs(const gguf::File& file, const Result<model::Model>& model) {
+  std::string out = model ? model_rows(model->config) : "";
+  out += tokenizer_rows(file.metadata);
+  if (!model) out += row("warning", cat("hearth cannot run it: ", model.error().message));
+  const auto tokenizer = text::Tokenizer::create(file.metadata);
+  if (!tokenizer) return out + row("warning", tokenizer.error().message);
+  for (const std::string& warning : tokenizer->warnings()) out += row("warning", warning);
+  return out;
+}
+
 Result<void> show(const ShowOptions& options) {
   HEARTH_TRY(const std::string path, model_path(options.model));
   HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(path));
@@ -179,14 +209,8 @@ Result<void> show(const ShowOptions& options) {
   const Result<model::Model> model = model::bind(file.gguf);
   if (options.json) return print(to_json(summary, file.gguf, model).dump() + "\n");
   std::string out = file_rows(summary, file.gguf);
-  if (model) out += model_rows(model->config);
-  out += tokenizer_rows(file.gguf.metadata);
-  if (!model) out += row("warning", cat("hearth cannot run it: ", model.error().message));
-  const auto tokenizer = text::Tokenizer::create(file.gguf.metadata);
-  if (!tokenizer) out += row("warning", tokenizer.error().message);
-  if (tokenizer) {
-    for (const std::string& warning : tokenizer->warnings()) out += row("warning", warning);
-  }
+  const bool adapter = file.gguf.metadata.text_or("general.type", "").value_or("") == "adapter";
+  out += adapter ? adapter_rows(file.gguf) : what_runs(file.gguf, model);
   if (options.keys) {
     for (const auto& [key, value] : file.gguf.metadata.entries())
       out += cat(printable(key), " = ", value_text(value), "\n");

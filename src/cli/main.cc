@@ -45,6 +45,7 @@ int run_program(int argc, char** argv) {
   hearth::cli::add_show(app, chosen);
   hearth::cli::add_tokenize(app, chosen);
   hearth::cli::add_template(app, chosen);
+  hearth::cli::add_embed(app, chosen);
   hearth::cli::add_logits(app, chosen);
   hearth::cli::add_perplexity(app, chosen);
   hearth::cli::add_bench(app, chosen);

@@ -169,9 +169,10 @@ Result<engine::SessionOptions> session_options(const ModelOptions& options) {
 }
 
 Result<std::unique_ptr<engine::Session>> open_session(const engine::LoadedModel& model,
-                                                      const ModelOptions& options) {
+                                                      const ModelOptions& options,
+                                                      const engine::Adapters& adapters) {
   HEARTH_TRY(const engine::SessionOptions wanted, session_options(options));
-  HEARTH_TRY(auto session, engine::Session::open(model, wanted));
+  HEARTH_TRY(auto session, engine::Session::open(model, wanted, adapters));
   const size_t trained = model.config().context_length;
   if (session->context() > trained) {
     say(cat("hearth: warning: the context of ", session->context(), " tokens is beyond the ",

@@ -69,7 +69,8 @@ void add_speculation_flags(CLI::App& command, SpeculationFlags& flags);
 
 // Such a session; warns when its context is beyond what the model was trained for.
 [[nodiscard]] Result<std::unique_ptr<engine::Session>> open_session(
-    const engine::LoadedModel& model, const ModelOptions& options);
+    const engine::LoadedModel& model, const ModelOptions& options,
+    const engine::Adapters& adapters = {});
 
 // Where people meet the bundled model: says that it tells stories, and how to get an assistant.
 void introduce_storyteller(const ModelOptions& options, std::string_view command);

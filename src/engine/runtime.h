@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
 #include "base/buffer.h"
 #include "base/result.h"
@@ -22,6 +23,10 @@ struct SessionOptions {
   const Kernels* kernels = nullptr;  // null takes the best of this CPU
 };
 
+// An error that names the first id that the model has not.
+[[nodiscard]] Result<void> check_tokens(const LoadedModel& model,
+                                        std::span<const text::Token> tokens);
+
 inline constexpr size_t kDefaultContext = 4096;
 inline constexpr size_t kMaxThreads = 512;
 inline constexpr size_t kMaxPromptChunk = 4096;
@@ -40,7 +45,10 @@ class Runtime {
   [[nodiscard]] ThreadPool& pool() { return pool_; }
   [[nodiscard]] model::Forward& forward() { return forward_; }
 
-  // Tokens of a prompt that are computed in one run.
+  // Holds a layer until its weights are in memory, and all of them when the person interrupts.
+  [[nodiscard]] model::Forward::Gate layer_gate() const;
+
+  // Tokens of a prompt that are computed in one run: all of it in an encoder.
   [[nodiscard]] size_t prompt_columns() const;
   // Tokens that one run of the decode path takes, each with its logits; at least 1.
   [[nodiscard]] size_t together() const;

@@ -32,9 +32,11 @@ KvFormat format_of(const AttentionConfig& attention, DType type, size_t position
 template <class Visit>
 void for_each_cache(const ModelConfig& config, DType type, size_t positions, size_t run_columns,
                     Visit visit) {
+  size_t next = 0;  // caches are counted in the order in which layers first use them
   for (const LayerConfig& layer : config.layers) {
     const AttentionConfig& attention = layer.attention;
-    if (attention.n_heads == 0 || !attention.writes_cache) continue;
+    if (attention.n_heads == 0 || attention.cache != next) continue;
+    ++next;
     visit(attention, format_of(attention, type, positions, run_columns));
   }
 }

@@ -11,17 +11,29 @@ using model::Path;
 using model::Stretch;
 
 Result<std::unique_ptr<Session>> Session::open(const LoadedModel& model,
-                                               const SessionOptions& options) {
+                                               const SessionOptions& options, Adapters adapters) {
   HEARTH_TRY(auto runtime, Runtime::create(model, options));
-  return open(std::move(runtime));
+  return open(std::move(runtime), std::move(adapters));
 }
 
-Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Runtime> runtime) {
+Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Runtime> runtime,
+                                               Adapters adapters) {
+  if (!runtime->model().model().weights.output.present()) {
+    return fail(ErrorCode::unsupported, "this ", runtime->model().config().architecture,
+                " model writes no text, it makes vectors of texts: use hearth embed");
+  }
   const SessionOptions& options = runtime->options();
   HEARTH_TRY(SequenceMemory memory,
              SequenceMemory::create(runtime->model().config(), options.kv_type, options.context,
                                     runtime->forward().max_columns()));
-  return std::unique_ptr<Session>(new Session(std::move(runtime), std::move(memory)));
+  if (adapters.size() > model::kMaxAdapters) {
+    return fail(ErrorCode::bad_usage, adapters.size(), " adapters are too many: the limit is ",
+                model::kMaxAdapters);
+  }
+  auto session = std::unique_ptr<Session>(new Session(std::move(runtime), std::move(memory)));
+  session->adapters_ = std::move(adapters);
+  session->make_room_for_adapters();
+  return session;
 }
 
 Session::Session(std::shared_ptr<Runtime> runtime, SequenceMemory memory)
@@ -29,7 +41,17 @@ Session::Session(std::shared_ptr<Runtime> runtime, SequenceMemory memory)
   tokens_.reserve(context());
 }
 
+void Session::make_room_for_adapters() {
+  size_t rank = 0;
+  for (const model::ActiveAdapter& active : adapters_) rank += active.adapter->largest_rank();
+  runtime_->forward().reserve_adapters(rank);
+}
+
 void Session::rewind(size_t length) { tokens_.resize(memory_.rewind(length, tokens_.size())); }
+
+Stretch Session::stretch_of(std::span<const text::Token> tokens) const {
+  return {tokens, tokens_.size(), &memory_.view(), SIZE_MAX, adapters_};
+}
 
 Result<void> Session::check_advance(std::span<const text::Token> tokens) const {
   if (tokens.size() > room()) {
@@ -37,20 +59,7 @@ Result<void> Session::check_advance(std::span<const text::Token> tokens) const {
                 tokens_.size(), " that are there: the context holds ", context(),
                 "; shorten the text or choose a larger context with -c");
   }
-  for (const text::Token token : tokens) {
-    if (token < 0 || static_cast<size_t>(token) >= model().config().n_vocab) {
-      return fail(ErrorCode::bad_usage, "token ", token, " does not exist: the model has ",
-                  model().config().n_vocab, " tokens, from 0");
-    }
-  }
-  return {};
-}
-
-model::Forward::Gate Session::layer_gate() const {
-  return [&loaded = model()](size_t layer) {
-    loaded.read_ahead().wait_for_layer(layer);
-    return !os::interrupted();
-  };
+  return check_tokens(model(), tokens);
 }
 
 Result<void> Session::stop_halfway() {
@@ -60,8 +69,9 @@ Result<void> Session::stop_halfway() {
 
 Result<void> Session::run_prompt(std::span<const text::Token> chunk) {
   if (os::interrupted()) return fail(ErrorCode::interrupted, "interrupted");
-  const Stretch stretch{chunk, tokens_.size(), &memory_.view()};
-  if (!runtime_->forward().run({&stretch, 1}, Path::prompt, layer_gate())) return stop_halfway();
+  const Stretch stretch = stretch_of(chunk);
+  if (!runtime_->forward().run({&stretch, 1}, Path::prompt, runtime_->layer_gate()))
+    return stop_halfway();
   tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
   last_columns_ = chunk.size();
   return {};
@@ -104,8 +114,8 @@ Result<void> Session::advance_with_logits(std::span<const text::Token> tokens,
 Result<std::span<float>> Session::decode(std::span<const text::Token> tokens) {
   HEARTH_CHECK(check_advance(tokens));
   if (tokens.size() > 1) memory_.keep(SequenceMemory::Checkpoint::guesses, tokens_.size());
-  const Stretch stretch{tokens, tokens_.size(), &memory_.view()};
-  if (!runtime_->forward().run({&stretch, 1}, Path::decode, layer_gate())) {
+  const Stretch stretch = stretch_of(tokens);
+  if (!runtime_->forward().run({&stretch, 1}, Path::decode, runtime_->layer_gate())) {
     HEARTH_CHECK(stop_halfway());
   }
   tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
@@ -118,12 +128,10 @@ Result<std::span<float>> Session::decode_together(std::span<Session* const> sess
   Stretch stretches[kMaxTogether];
   for (size_t i = 0; i < sessions.size(); ++i) {
     HEARTH_CHECK(sessions[i]->check_advance(tokens.subspan(i, 1)));
-    stretches[i] = {tokens.subspan(i, 1), sessions[i]->tokens_.size(),
-                    &sessions[i]->memory_.view()};
+    stretches[i] = sessions[i]->stretch_of(tokens.subspan(i, 1));
   }
   Runtime& runtime = *sessions[0]->runtime_;
-  if (!runtime.forward().run({stretches, sessions.size()}, Path::decode,
-                             sessions[0]->layer_gate())) {
+  if (!runtime.forward().run({stretches, sessions.size()}, Path::decode, runtime.layer_gate())) {
     for (Session* session : sessions) (void)session->stop_halfway();
     return fail(ErrorCode::interrupted, "interrupted");
   }

@@ -13,13 +13,19 @@
 
 namespace hearth::engine {
 
+// Of a session, each with how much of it counts. They must outlive it.
+using Adapters = std::vector<model::ActiveAdapter>;
+
 class Session {
  public:
   // A session with a runtime of its own. The model must outlive the session.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const LoadedModel& model,
-                                                             const SessionOptions& options);
-  // One that shares a runtime; its context and KV type are the runtime's.
-  [[nodiscard]] static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime);
+                                                             const SessionOptions& options,
+                                                             Adapters adapters = {});
+  // One that shares a runtime; its context and KV type are the runtime's. An error for an encoder,
+  // which writes no text.
+  [[nodiscard]] static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime,
+                                                             Adapters adapters = {});
 
   [[nodiscard]] size_t context() const { return memory_.positions(); }
   [[nodiscard]] size_t threads() const { return runtime_->pool().size(); }
@@ -71,15 +77,18 @@ class Session {
  private:
   Session(std::shared_ptr<Runtime> runtime, SequenceMemory memory);
 
+  void make_room_for_adapters();
+  // Tokens behind those that are there.
+  [[nodiscard]] model::Stretch stretch_of(std::span<const text::Token> tokens) const;
+
   Result<void> check_advance(std::span<const text::Token> tokens) const;
   // After a run that was interrupted between layers; the error that says so.
   Result<void> stop_halfway();
   Result<void> run_prompt(std::span<const text::Token> chunk);
-  // Holds a layer until its weights are in memory, and all of them when the person interrupts.
-  [[nodiscard]] model::Forward::Gate layer_gate() const;
 
   std::shared_ptr<Runtime> runtime_;
   SequenceMemory memory_;
+  Adapters adapters_;
   std::vector<text::Token> tokens_;
   size_t last_columns_ = 0;  // of the last run, for logits()
 };

@@ -10,6 +10,7 @@ Result<void> bind_qwen3(Family& family) {
   for (size_t i = 0; i < family.n_layers(); ++i) {
     HEARTH_CHECK(family.bind_head_norms(i, std::get<AttentionWeights>(family.layer(i).mixer)));
   }
+  family.model.weights.classifier.softmax = true;  // its rerankers score "yes" and "no"
   return {};
 }
 

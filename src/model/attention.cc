@@ -186,8 +186,8 @@ void Attention::cut_into_tiles(size_t columns_per_tile) {
   for (const ColumnRange& range : sequences_) {
     for (size_t at = 0; at < range.columns; at += columns_per_tile) {
       ranges_.push_back({range.sequence, range.first_column + at,
-                         std::min(columns_per_tile, range.columns - at),
-                         range.first_position + at});
+                         std::min(columns_per_tile, range.columns - at), range.first_position + at,
+                         range.seen_end});
     }
   }
 }
@@ -208,7 +208,9 @@ Attention::Tile Attention::tile(const Pass& pass, size_t index) const {
   const size_t first = tile.range.first_position + 1;
   tile.first_chunk =
       first > pass.config.window ? (first - pass.config.window) / kChunkPositions : 0;
-  tile.end_chunk = tile.range.last_position() / kChunkPositions + 1;
+  const size_t last =
+      tile.range.seen_end != 0 ? tile.range.seen_end - 1 : tile.range.last_position();
+  tile.end_chunk = last / kChunkPositions + 1;
   return tile;
 }
 
@@ -274,6 +276,7 @@ void Attention::attend_tile(const Pass& pass, const Tile& tile, size_t first_chu
   args.columns = range.columns;
   args.heads = tile.heads;
   args.first_position = range.first_position;
+  args.seen_end = range.seen_end;
   args.first_chunk = first_chunk;
   args.end_chunk = end_chunk;
   args.window = config.window;

@@ -19,6 +19,9 @@ struct ColumnRange {
   size_t first_column = 0;
   size_t columns = 0;
   size_t first_position = 0;
+  // In an encoder all columns see the positions before this one; else 0: each sees those up to its
+  // own.
+  size_t seen_end = 0;
 
   [[nodiscard]] size_t last_position() const { return first_position + columns - 1; }
 };

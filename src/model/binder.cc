@@ -103,6 +103,16 @@ Result<const gguf::TensorInfo*> WeightBinder::find(std::string_view name, size_t
   return tensor;
 }
 
+Result<size_t> WeightBinder::rows(std::string_view name, size_t limit) const {
+  const gguf::TensorInfo* tensor = file_.find(name);
+  const uint64_t rows = tensor == nullptr ? 0 : tensor->rows();
+  if (rows == 0 || rows > limit) {
+    return fail(ErrorCode::bad_file, "tensor '", name, "' has ", rows, " rows, it must have 1 to ",
+                limit);
+  }
+  return static_cast<size_t>(rows);
+}
+
 Result<Matrix> WeightBinder::matrix(std::string_view name, size_t columns, size_t rows) const {
   HEARTH_TRY(const gguf::TensorInfo* tensor, find(name, columns, rows));
   return Matrix{tensor->type, tensor->data.data(), columns, rows,

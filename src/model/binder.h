@@ -55,6 +55,8 @@ class WeightBinder {
 
   [[nodiscard]] bool has(std::string_view name) const { return file_.find(name) != nullptr; }
 
+  // How many rows a tensor has, from 1 to `limit`.
+  [[nodiscard]] Result<size_t> rows(std::string_view name, size_t limit) const;
   // A matrix of rows x columns that must be there.
   [[nodiscard]] Result<Matrix> matrix(std::string_view name, size_t columns, size_t rows) const;
 

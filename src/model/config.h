@@ -51,7 +51,7 @@ struct AttentionConfig {
   // it is 0. (Mistral 3)
   float temperature = 0;
   size_t temperature_step = 1;
-  size_t cache = 0;  // index of the KV cache that it reads
+  size_t cache = 0;  // index of the KV cache that it reads, counted in the order of first use
   bool writes_cache = true;
 
   [[nodiscard]] size_t q_width() const { return n_heads * key_dim; }
@@ -87,6 +87,15 @@ struct LayerConfig {
 
 enum class NormKind { rms, layer };
 
+// What is made of the vectors of a text's tokens when a model embeds it.
+enum class Pooling {
+  none,  // a vector for each token
+  mean,
+  cls,  // that of the first token
+  last,
+  rank,  // scores of a classifier: how well two texts suit each other
+};
+
 struct ModelConfig {
   std::string architecture;   // general.architecture: "llama"
   std::string name;           // general.name, may be empty
@@ -98,13 +107,15 @@ struct ModelConfig {
   NormKind norm = NormKind::rms;
   float norm_eps = 1e-5f;
   Activation activation = Activation::silu;
-  RouterConfig router;           // of layers with experts
-  size_t n_ff_expert = 0;        // width inside an expert
-  size_t layer_input_width = 0;  // of LayerInputWeights, 0 for none
-  float embedding_scale = 1;     // of what enters the first layer
-  float residual_scale = 1;      // of what blocks add to the residual stream
-  float logit_scale = 1;         // of the logits
-  float logit_softcap = 0;       // of the logits, 0 for none
+  RouterConfig router;              // of layers with experts
+  size_t n_ff_expert = 0;           // width inside an expert
+  size_t layer_input_width = 0;     // of LayerInputWeights, 0 for none
+  float embedding_scale = 1;        // of what enters the first layer
+  float residual_scale = 1;         // of what blocks add to the residual stream
+  float logit_scale = 1;            // of the logits
+  float logit_softcap = 0;          // of the logits, 0 for none
+  bool causal = true;               // false in encoders, whose tokens see the whole text
+  Pooling pooling = Pooling::mean;  // of texts that are embedded, unless the file says otherwise
 
   [[nodiscard]] size_t n_layers() const { return layers.size(); }
   // Caches are counted from 0 without a gap.

@@ -181,6 +181,11 @@ void Experts::compute_hidden(const ExpertsWeights& weights, const Activations& x
       linears_.project_rows(gate, in, row, rows, {hidden, n_ff_}, thread);
       linears_.project_rows(up, in, row, rows, {linear, n_ff_}, thread);
       for (size_t c = 0; c < step; ++c) {
+        const size_t column = visits_[group.first_visit + i + c].column;
+        const float* values = in.values + c * in.n;
+        LowRankProducts& low_rank = linears_.low_rank();
+        low_rank.add_rows_of(gate, values, column, row, rows, hidden + c * n_ff_, thread);
+        low_rank.add_rows_of(up, values, column, row, rows, linear + c * n_ff_, thread);
         kernels.activate(linears_.config().activation, hidden + c * n_ff_, linear + c * n_ff_,
                          rows);
       }
@@ -206,6 +211,9 @@ void Experts::add_results(const ExpertsWeights& weights, const Activations& hidd
                               {results, rows}, thread);
         for (size_t c = 0; c < step; ++c) {
           const Visit& visit = visits_[group.first_visit + i + c];
+          linears_.low_rank().add_rows_of(down,
+                                          hidden_.data() + (group.first_place + i + c) * n_ff_,
+                                          visit.column, row, rows, results + c * rows, thread);
           kernels.add_columns(out + visit.column * n_embd + row, n_embd, results + c * rows, rows,
                               rows, 1, visit.weight);
         }

@@ -30,6 +30,7 @@ Result<void> Family::open() {
     for (size_t i = 0; i < n_layers; ++i) config.layers[i].n_ff = widths[i];
   }
   HEARTH_CHECK(read_router());
+  HEARTH_CHECK(read_pooling());
   const gguf::TensorInfo* embedding = file_.find("token_embd.weight");
   if (embedding == nullptr)
     return fail(ErrorCode::bad_file,
@@ -66,6 +67,14 @@ Result<void> Family::read_router() {
                 ", of which ", router.n_groups_used, " are used) does not suit ", router.n_experts,
                 " experts of which a token takes ", router.n_used);
   }
+  return {};
+}
+
+// The numbers are llama.cpp's: none, mean, cls, last, rank.
+Result<void> Family::read_pooling() {
+  if (!keys.has("pooling_type")) return {};
+  HEARTH_TRY(const size_t pooling, keys.count_or("pooling_type", 4, 0));
+  model.config.pooling = static_cast<Pooling>(pooling);
   return {};
 }
 
@@ -258,8 +267,7 @@ Result<ExpertsWeights> Family::bind_experts(size_t layer) {
   // Not as linear(): what Gemma 4 calls its scale is one of the inputs.
   HEARTH_TRY(weights.router.weight,
              binder.matrix(name(layer, "ffn_gate_inp.weight"), config.n_embd, count));
-  HEARTH_TRY(weights.router.bias,
-             binder.optional_vector(name(layer, "ffn_gate_inp.bias"), count));
+  HEARTH_TRY(weights.router.bias, binder.optional_vector(name(layer, "ffn_gate_inp.bias"), count));
   HEARTH_TRY(weights.selection_bias,
              binder.optional_vector(name(layer, "exp_probs_b.bias"), count));
   if (binder.has(name(layer, "ffn_gate_up_exps.weight"))) {
@@ -305,6 +313,17 @@ Result<void> Family::bind_ends(std::string_view output_norm) {
   } else {
     HEARTH_TRY(weights.output, binder.linear("output", config.n_embd, config.n_vocab));
   }
+  return bind_classifier();
+}
+
+Result<void> Family::bind_classifier() {
+  const size_t n_embd = model.config.n_embd;
+  Classifier& classifier = model.weights.classifier;
+  if (!binder.has("cls.output.weight")) return {};
+  HEARTH_TRY(const size_t n_scores, binder.rows("cls.output.weight", kMaxWidth));
+  HEARTH_TRY(classifier.scores, binder.linear("cls.output", n_embd, n_scores));
+  if (!binder.has("cls.weight")) return {};
+  HEARTH_TRY(classifier.hidden, binder.linear("cls", n_embd, n_embd));
   return {};
 }
 

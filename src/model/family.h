@@ -60,6 +60,8 @@ class Family {
   [[nodiscard]] Result<Norm> bind_norm(size_t layer, std::string_view part);
   // token_embd, the norm at the end and the output matrix, which may be the embedding.
   [[nodiscard]] Result<void> bind_ends(std::string_view output_norm = "output_norm");
+  // cls and cls.output, where the file has them.
+  [[nodiscard]] Result<void> bind_classifier();
   // A layer as Llama has it: norm, attention, norm, feed-forward or experts.
   [[nodiscard]] Result<void> bind_plain_layer(size_t layer);
 
@@ -70,6 +72,7 @@ class Family {
 
  private:
   [[nodiscard]] Result<void> read_router();
+  [[nodiscard]] Result<void> read_pooling();
   [[nodiscard]] Result<void> read_rope_scaling(RopeConfig& rope);
 
   const gguf::File& file_;

@@ -20,8 +20,13 @@ void FeedForward::rows_of_hidden(const FeedForwardWeights& weights, const Activa
                                  size_t thread) {
   const Kernels& kernels = linears_.kernels();
   const bool gated = weights.gate.present();
-  linears_.project_rows(gated ? weights.gate : weights.up, x, first, count, hidden, thread);
-  if (gated) linears_.project_rows(weights.up, x, first, count, other, thread);
+  const Linear& bent = gated ? weights.gate : weights.up;
+  linears_.project_rows(bent, x, first, count, hidden, thread);
+  linears_.low_rank().add_rows(bent, first, count, hidden, thread);
+  if (gated) {
+    linears_.project_rows(weights.up, x, first, count, other, thread);
+    linears_.low_rank().add_rows(weights.up, first, count, other, thread);
+  }
   for (size_t c = 0; c < x.columns; ++c) {
     kernels.activate(linears_.config().activation, hidden.values + c * hidden.stride,
                      gated ? other.values + c * other.stride : nullptr, count);
@@ -33,7 +38,10 @@ Activations FeedForward::run(const FeedForwardWeights& weights, const Norm& norm
   const size_t n_ff = weights.up.weight.rows;
   const Activations x = linears_.prepare(residual, weights.up.weight.columns, linears_.columns(),
                                          norm, {&weights.gate, &weights.up});
-  if (linears_.packs_quants(weights.down) && n_ff % 64 == 0) return run_in_panels(weights, x);
+  // An adapter wants the hidden values as floats.
+  const bool quants_do =
+      linears_.packs_quants(weights.down) && !linears_.low_rank().changes(weights.down);
+  if (quants_do && n_ff % 64 == 0) return run_in_panels(weights, x);
   const size_t per_chunk = linears_.rows_per_chunk(n_ff);
   linears_.pool().run(chunk_count(n_ff, per_chunk), [&](size_t chunk, size_t thread) {
     const size_t first = chunk * per_chunk;

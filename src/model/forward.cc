@@ -1,6 +1,7 @@
 #include "model/forward.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tensor/reference.h"
 
@@ -42,6 +43,7 @@ Forward::Forward(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       residual_(Buffer<float>::untouched(max_columns * model.config.n_embd)),
       block_(Buffer<float>::untouched(max_columns * model.config.n_embd)) {
   ranges_.reserve(max_columns);
+  adapted_.reserve(max_columns);
 }
 
 bool Forward::run(std::span<const Stretch> stretches, Path path, const Gate& gate) {
@@ -58,9 +60,19 @@ bool Forward::run(std::span<const Stretch> stretches, Path path, const Gate& gat
 void Forward::begin(std::span<const Stretch> stretches, Path path) {
   size_t columns = 0;
   ranges_.clear();
+  adapted_.clear();
   for (const Stretch& stretch : stretches) {
-    ranges_.push_back({stretch.sequence, columns, stretch.tokens.size(), stretch.first_position});
-    for (const int32_t token : stretch.tokens) embed(columns++, token);
+    const size_t end = stretch.first_position + stretch.tokens.size();
+    ranges_.push_back({stretch.sequence, columns, stretch.tokens.size(), stretch.first_position,
+                       model_.config.causal ? 0 : end});
+    if (!stretch.adapters.empty())
+      adapted_.push_back({columns, stretch.tokens.size(), stretch.adapters});
+    columns += stretch.tokens.size();
+  }
+  linears_.low_rank().begin(adapted_);
+  columns = 0;
+  for (const Stretch& stretch : stretches) {
+    for (size_t i = 0; i < stretch.tokens.size(); ++i) embed(stretch, i, columns++);
   }
   linears_.begin(path, columns);
   attention_.begin(ranges_);
@@ -69,14 +81,27 @@ void Forward::begin(std::span<const Stretch> stretches, Path path) {
   if (layer_inputs_.present()) layer_inputs_.begin(residual_.data());
 }
 
-void Forward::embed(size_t column, int32_t token) {
+void Forward::embed(const Stretch& stretch, size_t index, size_t column) {
   const Matrix& table = model_.weights.token_embedding;
+  const int32_t token = stretch.tokens[index];
   const std::byte* row = table.data + static_cast<size_t>(token) * table.row_bytes;
   float* out = residual_.data() + column * table.columns;
   reference::dequantize(table.type, row, table.columns, out);
+  linears_.low_rank().add_embedding(column, static_cast<size_t>(token), out);
   const float scale = model_.config.embedding_scale;
   for (size_t i = 0; scale != 1 && i < table.columns; ++i) out[i] *= scale;
+  const TextEmbedding& text = model_.weights.text;
+  add_row(text.positions, stretch.first_position + index, out);
+  add_row(text.parts, index >= stretch.second_from && text.parts.rows > 1 ? 1 : 0, out);
+  if (text.norm.present()) linears_.apply_norm(text.norm, out, table.columns, out);
   if (layer_inputs_.present()) layer_inputs_.embed(column, token);
+}
+
+void Forward::add_row(const Matrix& table, size_t row, float* out) {
+  if (row >= table.rows) return;  // an absent table has none
+  float* values = block_.data();
+  reference::dequantize(table.type, table.data + row * table.row_bytes, table.columns, values);
+  linears_.kernels().add(out, values, table.columns);
 }
 
 void Forward::mix(const LayerWeights& weights, size_t layer) {
@@ -95,6 +120,7 @@ void Forward::mix(const LayerWeights& weights, size_t layer) {
   } else if (const auto* delta = std::get_if<DeltaNetWeights>(&weights.mixer)) {
     add(delta->output, delta_net_.run(*delta, layer, norm, residual));
   }
+  norm_residual(weights.attn_end_norm);
 }
 
 void Forward::feed_forward(const LayerWeights& weights) {
@@ -105,6 +131,7 @@ void Forward::feed_forward(const LayerWeights& weights) {
     add_to_residual(experts_.run(*experts, weights.ffn_norm, residual_.data()),
                     weights.ffn_post_norm);
   }
+  norm_residual(weights.ffn_end_norm);
 }
 
 void Forward::end_layer(const LayerWeights& weights, size_t layer) {
@@ -141,10 +168,51 @@ void Forward::add_to_residual(const float* values, const Norm& norm) {
   });
 }
 
+void Forward::norm_residual(const Norm& norm) {
+  if (!norm.present()) return;
+  const size_t n = model_.config.n_embd;
+  linears_.pool().run(linears_.columns(), [&](size_t column, size_t) {
+    float* values = residual_.data() + column * n;
+    linears_.apply_norm(norm, values, n, values);
+  });
+}
+
+void Forward::hidden(size_t first, size_t count, float* out) {
+  const size_t n = model_.config.n_embd;
+  const Norm& norm = model_.weights.output_norm;
+  for (size_t c = 0; c < count; ++c) {
+    const float* values = residual_.data() + (first + c) * n;
+    if (norm.present()) {
+      linears_.apply_norm(norm, values, n, out + c * n);
+    } else {
+      std::copy_n(values, n, out + c * n);
+    }
+  }
+}
+
+void Forward::classify(const float* hidden, float* out) {
+  const Classifier& classifier = model_.weights.classifier;
+  const size_t n = model_.config.n_embd;
+  linears_.begin(Path::decode, 1);
+  const auto project = [&](const Linear& linear, const float* from, float* to) {
+    const Activations x = linears_.prepare(from, n, 1, {}, {&linear});
+    const Linear* const linears[] = {&linear};
+    float* const outputs[] = {to};
+    linears_.project(linears, outputs, x);
+  };
+  if (classifier.hidden.present()) {
+    project(classifier.hidden, hidden, block_.data());
+    for (size_t i = 0; i < n; ++i) block_[i] = std::tanh(block_[i]);
+    hidden = block_.data();
+  }
+  project(classifier.scores, hidden, out);
+  if (classifier.softmax) softmax({out, classifier.scores.weight.rows});
+}
+
 void Forward::logits(size_t first, size_t count, float* out) {
   const ModelConfig& config = model_.config;
   // Whatever the path was, so that a token's logits have one order of sums.
-  linears_.begin(Path::decode, count);
+  linears_.begin(Path::decode, count, first);
   const Linear& head = model_.weights.output;
   const Activations x = linears_.prepare(residual_.data() + first * config.n_embd, config.n_embd,
                                          count, model_.weights.output_norm, {&head});

@@ -25,6 +25,10 @@ struct Stretch {
   std::span<const int32_t> tokens;
   size_t first_position = 0;
   const SequenceView* sequence = nullptr;
+  // Of a pair of texts: the token from which on they belong to the second.
+  size_t second_from = SIZE_MAX;
+  // What training added to the model for this sequence; room was reserved for them.
+  std::span<const ActiveAdapter> adapters{};
 };
 
 // All memory is taken when it is made; run() allocates nothing.
@@ -40,6 +44,9 @@ class Forward {
   // Bytes that grow with each column.
   [[nodiscard]] static size_t bytes_per_column(const Model& model);
 
+  // Takes memory for sequences with adapters whose ranks add up to at most `rank`.
+  void reserve_adapters(size_t rank) { linears_.low_rank().reserve(max_columns(), rank); }
+
   [[nodiscard]] size_t max_columns() const { return linears_.max_columns(); }
 
   // Computes the tokens of all stretches and puts what later tokens need into their sequences. The
@@ -53,9 +60,16 @@ class Forward {
   // stretches: out[count][n_vocab].
   void logits(size_t first, size_t count, float* out);
 
+  // The vectors behind the last layer that logits are made of, out[count][n_embd].
+  void hidden(size_t first, size_t count, float* out);
+
+  // Scores [n] of a model with a classifier for one such vector.
+  void classify(const float* hidden, float* out);
+
  private:
   void begin(std::span<const Stretch> stretches, Path path);
-  void embed(size_t column, int32_t token);
+  void embed(const Stretch& stretch, size_t index, size_t column);
+  void add_row(const Matrix& table, size_t row, float* out);
   void mix(const LayerWeights& weights, size_t layer);
   void feed_forward(const LayerWeights& weights);
   // What some families do behind a layer.
@@ -63,9 +77,12 @@ class Forward {
   // residual += the linear's product, normed if there is a norm for it.
   void add_to_residual(const Linear& linear, const Activations& x, const Norm& norm);
   void add_to_residual(const float* values, const Norm& norm);
+  // The stream itself becomes its norm, where there is one.
+  void norm_residual(const Norm& norm);
 
   const Model& model_;
   std::vector<ColumnRange> ranges_;
+  std::vector<AdaptedColumns> adapted_;
   Linears linears_;
   Attention attention_;
   LatentAttention latent_attention_;

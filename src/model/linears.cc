@@ -66,14 +66,16 @@ Linears::Linears(const Model& model, const Kernels& kernels, ThreadPool& pool, s
       precision_(precision),
       forms_(packed_forms(model.weights, kernels)),
       gemm_scratch_(kernels.gemm_scratch(widest_input(model))),
+      low_rank_(kernels, pool),
       prepared_(max_columns, widest_input(model), forms_),
       normed_(Buffer<float>::untouched(max_columns * widest_input(model))),
       projected_(Buffer<float>::untouched(max_columns * model.config.n_embd)),
       gemm_(Buffer<std::byte>::untouched(pool.size() * gemm_scratch_)),
       panels_(Buffer<float>::untouched(pool.size() * 2 * 32 * max_columns)) {}
 
-void Linears::begin(Path path, size_t columns) {
+void Linears::begin(Path path, size_t columns, size_t first_column) {
   path_ = path;
+  first_column_ = first_column;
   columns_ = columns;
 }
 
@@ -118,14 +120,16 @@ Activations Linears::prepare(const float* inputs, size_t width, size_t columns, 
   Activations x = wanted_forms(width, linears, prepared_);
   x.columns = columns;
   x.values = norm.present() ? normed_.data() : inputs;
-  if (!norm.present() && x.quants == nullptr && !x.is_packed()) return x;
-  pool_.run(Activations::tiles(columns), [&](size_t tile, size_t) {
-    const size_t first = tile * kPackedColumns;
-    const size_t end = std::min(first + kPackedColumns, columns);
-    for (size_t c = first; norm.present() && c < end; ++c)
-      apply_norm(norm, inputs + c * width, width, normed_.data() + c * width);
-    prepare_tile(x.values, x, tile, prepared_);
-  });
+  if (norm.present() || x.quants != nullptr || x.is_packed()) {
+    pool_.run(Activations::tiles(columns), [&](size_t tile, size_t) {
+      const size_t first = tile * kPackedColumns;
+      const size_t end = std::min(first + kPackedColumns, columns);
+      for (size_t c = first; norm.present() && c < end; ++c)
+        apply_norm(norm, inputs + c * width, width, normed_.data() + c * width);
+      prepare_tile(x.values, x, tile, prepared_);
+    });
+  }
+  low_rank_.prepare(x, first_column_, linears);
   return x;
 }
 
@@ -204,8 +208,10 @@ void Linears::project(std::span<const Linear* const> linears, std::span<float* c
     }
     const size_t first = chunk * per_chunk;
     const size_t rows = linears[i]->weight.rows;
-    project_rows(*linears[i], x, first, std::min(per_chunk, rows - first),
-                 {outputs[i] + first, rows}, thread);
+    const size_t count = std::min(per_chunk, rows - first);
+    const Output out{outputs[i] + first, rows};
+    project_rows(*linears[i], x, first, count, out, thread);
+    low_rank_.add_rows(*linears[i], first, count, out, thread);
   });
 }
 
@@ -220,6 +226,7 @@ void Linears::add_product(const Linear& linear, const Activations& x, float* res
     const Output out =
         panel ? Output{panel_of(thread), 32} : Output{projected_.data() + first, rows};
     project_rows(linear, x, first, count, out, thread);
+    low_rank_.add_rows(linear, first, count, out, thread);
     kernels_.add_columns(residual + first, rows, out.values, out.stride, count, x.columns, scale);
   });
 }

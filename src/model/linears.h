@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/thread_pool.h"
+#include "model/low_rank.h"
 #include "model/weights.h"
 #include "tensor/kernels.h"
 
@@ -23,12 +24,6 @@ enum class Path {
 // How activations meet quantized weights: in 8 bits, as fast engines do it, or as they are, which
 // is slow and shows what the file itself is worth.
 enum class Precision { fast, exact };
-
-// Where results go: row r of column c at values[c * stride + r].
-struct Output {
-  float* values;
-  size_t stride;
-};
 
 // Which forms of packed columns the matrices of a model ask for.
 struct PackedForms {
@@ -61,7 +56,8 @@ class Linears {
   // Bytes that grow with each column.
   [[nodiscard]] static size_t bytes_per_column(const Model& model);
 
-  void begin(Path path, size_t columns);
+  // A run of `columns`, or those of one from `first_column` on.
+  void begin(Path path, size_t columns, size_t first_column = 0);
 
   [[nodiscard]] const Kernels& kernels() const { return kernels_; }
   [[nodiscard]] ThreadPool& pool() const { return pool_; }
@@ -70,6 +66,7 @@ class Linears {
   [[nodiscard]] size_t max_columns() const { return max_columns_; }
   [[nodiscard]] size_t columns() const { return columns_; }
   [[nodiscard]] Path path() const { return path_; }
+  [[nodiscard]] LowRankProducts& low_rank() { return low_rank_; }
   [[nodiscard]] PackedForms forms() const { return forms_; }
   // Whether a matrix takes its inputs as packed quants in this run.
   [[nodiscard]] bool packs_quants(const Linear& linear) const;
@@ -91,7 +88,8 @@ class Linears {
                const Activations& x);
   // residual += scale * linear x.
   void add_product(const Linear& linear, const Activations& x, float* residual, float scale);
-  // Rows [first_row, first_row + n_rows) of linear x, by the calling thread of the pool.
+  // Rows [first_row, first_row + n_rows) of linear x, without what adapters add, by the calling
+  // thread of the pool.
   void project_rows(const Linear& linear, const Activations& x, size_t first_row, size_t n_rows,
                     Output out, size_t thread);
   // out = norm of n values.
@@ -113,7 +111,9 @@ class Linears {
   PackedForms forms_;
   size_t gemm_scratch_;  // bytes for each thread
   size_t columns_ = 0;   // of the run under way
+  size_t first_column_ = 0;
   Path path_ = Path::prompt;
+  LowRankProducts low_rank_;
   ColumnForms prepared_;
   Buffer<float> normed_;     // [columns][widest normed vector]
   Buffer<float> projected_;  // [columns][n_embd]

@@ -17,13 +17,6 @@ size_t largest(std::span<const float> values) {
   return best;
 }
 
-void softmax(std::span<float> values) {
-  const float top = values[largest(values)];
-  float sum = 0;
-  for (float& value : values) sum += value = std::exp(value - top);
-  for (float& value : values) value /= sum;
-}
-
 // Takes all experts out of the choice that are not in one of the best groups.
 void keep_best_groups(const RouterConfig& config, std::span<float> scores) {
   const size_t size = config.n_experts / config.n_groups;
@@ -49,6 +42,13 @@ void keep_best_groups(const RouterConfig& config, std::span<float> scores) {
 }
 
 }  // namespace
+
+void softmax(std::span<float> values) {
+  const float top = values[largest(values)];
+  float sum = 0;
+  for (float& value : values) sum += value = std::exp(value - top);
+  for (float& value : values) value /= sum;
+}
 
 void choose_experts(const RouterConfig& config, std::span<const float> logits, const float* bias,
                     std::span<Choice> chosen, std::vector<float>& work) {

@@ -153,23 +153,41 @@ struct LayerWeights {
   Norm attn_norm;
   std::variant<AttentionWeights, LatentAttentionWeights, ShortConvWeights, DeltaNetWeights> mixer;
   Norm attn_post_norm;  // of what the mixer adds
+  Norm attn_end_norm;   // of the stream behind the mixer (BERT)
   Norm ffn_norm;
   std::variant<FeedForwardWeights, ExpertsWeights> ffn;
   Norm ffn_post_norm;
+  Norm ffn_end_norm;
   LayerInputWeights input;              // absent in most families
   const float* output_scale = nullptr;  // of the stream behind the layer; one number, or null
 };
 
+// What BERT has beside the embedding of tokens: rows of n_embd that are added to it.
+struct TextEmbedding {
+  Matrix positions;  // a row for each of context_length
+  Matrix parts;      // a row for the first text, and one for the second of a pair
+  Norm norm;         // of the sum
+};
+
+// Says how well two texts suit each other, of the vector of one token.
+struct Classifier {
+  Linear hidden;  // n_embd -> n_embd, tanh behind it; absent in some models
+  Linear scores;  // n_embd -> as many as there are
+  bool softmax = false;
+};
+
 struct Weights {
   Matrix token_embedding;  // one row of n_embd for each token
+  TextEmbedding text;      // absent in most families
   std::vector<LayerWeights> layers;
   // Of LayerInputWeights: a row of [n_layers][width] for each token, and a projection of the
   // token's embedding, normed layer by layer; absent in most families.
   Matrix layer_embedding;
   Linear layer_projection;
   Norm layer_projection_norm;
-  Norm output_norm;
-  Linear output;  // n_embd -> n_vocab; the embedding itself when tied
+  Norm output_norm;       // absent in BERT
+  Linear output;          // n_embd -> n_vocab; the embedding itself when tied; absent in encoders
+  Classifier classifier;  // absent in most models
   bool tied_output = false;
 
   // Small vectors that the file does not hold as F32 are converted here once.

@@ -122,8 +122,8 @@ struct VisibleRange {
 };
 
 // The query heads of one KV head, of columns that stand one after another in a sequence, over a
-// range of chunks. Column c sees the positions up to first_position + c, the last `window` of them.
-// At most kMaxTileRows rows.
+// range of chunks. Column c sees the positions up to first_position + c (or all, in encoders), the
+// last `window` of them. At most kMaxTileRows rows.
 struct AttentionArgs {
   KvFormat format;
   KvHead kv;
@@ -135,8 +135,11 @@ struct AttentionArgs {
   size_t first_chunk = 0;
   size_t end_chunk = 0;
   size_t window = SIZE_MAX;  // positions
-  float scale = 1.0f;        // of the scores
-  float softcap = 0;         // scores are softcap * tanh(score / softcap), unless it is 0
+  // Columns see all positions before this one, whatever their own is; 0: only those up to their
+  // own.
+  size_t seen_end = 0;
+  float scale = 1.0f;  // of the scores
+  float softcap = 0;   // scores are softcap * tanh(score / softcap), unless it is 0
   // [heads]: scores that take part in the softmax but have no value, in the states of this call;
   // null for none. (gpt-oss)
   const float* sinks = nullptr;
@@ -145,7 +148,7 @@ struct AttentionArgs {
 
   // What a row sees of a chunk.
   [[nodiscard]] VisibleRange visible(size_t row, size_t chunk) const {
-    const size_t end = first_position + row / heads + 1;
+    const size_t end = seen_end != 0 ? seen_end : first_position + row / heads + 1;
     const size_t first = end > window ? end - window : 0;
     const size_t chunk_begin = chunk * kChunkPositions;
     const auto within = [&](size_t position) {

@@ -293,6 +293,25 @@ TEST_P(AttentionTest, VariantsStayNearTheReference) {
   }
 }
 
+// In encoders every column sees what comes behind it as well.
+TEST_P(AttentionTest, EveryColumnSeesTheWholeText) {
+  for (const DType type : kTypes) {
+    for (const size_t positions : {1u, 9u, 40u, 530u}) {
+      const size_t columns = std::min<size_t>(positions, 6);
+      Problem problem(type, 32, 2, columns, positions);
+      problem.change = [&](AttentionArgs& args) { args.seen_end = positions; };
+      problem.store(kernels());
+      expect_near_reference(problem);
+      // The last column of an answer sees as much: with its query the first gets the same.
+      std::copy_n(problem.query.end() - 64, 64, problem.query.begin());
+      const std::vector<float> all = problem.attend(kernels());
+      problem.change = nullptr;
+      const std::vector<float> last = problem.attend(kernels());
+      EXPECT_EQ(std::memcmp(all.data(), &*(last.end() - 64), 64 * sizeof(float)), 0);
+    }
+  }
+}
+
 TEST_P(AttentionTest, RopeOfHalves) {
   for (const size_t dims : {0u, 2u, 6u, 16u, 30u, 64u, 128u}) {
     const std::vector<float> cos_sin = random_values(dims, 2, 3);

@@ -118,6 +118,7 @@ struct DeltaStep {
 enum class Activation {
   silu,         // x * sigmoid(x)
   gelu,         // x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+  gelu_erf,     // x / 2 * (1 + erf(x / sqrt(2)))
   sigmoid,      // 1 / (1 + e^-x)
   clipped_silu  // min(x, 7) * sigmoid(1.702 min(x, 7)) * (1 + clamp(up, -7, 7)), as gpt-oss has it
 };

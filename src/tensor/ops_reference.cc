@@ -126,6 +126,11 @@ void activate(Activation activation, float* x, const float* up, size_t n) {
       case Activation::gelu:  // 1 + tanh(u) is 2 sigmoid(2 u)
         x[i] = a * sigmoid(1.59576912f * a * (1.0f + 0.044715f * a * a)) * factor;
         break;
+      case Activation::gelu_erf: {  // 1 + erf(z) is erfc(-z), which is exact where it is small
+        const double whole = static_cast<double>(a);
+        x[i] = static_cast<float>(whole / 2 * std::erfc(-whole / std::sqrt(2.0))) * factor;
+        break;
+      }
       case Activation::sigmoid:
         x[i] = sigmoid(a) * factor;
         break;

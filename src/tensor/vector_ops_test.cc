@@ -132,6 +132,17 @@ TEST_P(VectorOpsTest, ActivationsOverTheWholeRange) {
   }
 }
 
+TEST_P(VectorOpsTest, GeluByTheErrorFunction) {
+  for (double x = -95; x <= 95; x += 0.037) {
+    std::vector<float> got(5, static_cast<float>(x)), want = got;
+    kernels().activate(Activation::gelu_erf, got.data(), nullptr, 5);
+    reference::activate(Activation::gelu_erf, want.data(), nullptr, 5);
+    // The error function is off by 4e-7 (vector_ops.h), times |x| / 2 where it is not 1 yet.
+    const double bound = 2 * kUnit * std::fabs(x) + 2e-7 * std::min(std::fabs(x), 4.0);
+    for (size_t i = 0; i < 5; ++i) ASSERT_LE(gap(got[i], want[i]), bound) << x;
+  }
+}
+
 TEST_P(VectorOpsTest, SoftCap) {
   for (const size_t n : kLengths) {
     std::vector<float> got = random_values(n, 400, n), want = got;

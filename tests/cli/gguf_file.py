@@ -103,3 +103,36 @@ class GgufFile:
     def as_f32(self):
         """The same model with every weight written out as F32."""
         return self.rewritten(lambda _, weights: (F32, weights.astype("<f4").tobytes()))
+
+
+def typed(value):
+    """A metadata value as GGUF writes it: type and bytes."""
+    if isinstance(value, bool):
+        return 7, struct.pack("<?", value)
+    if isinstance(value, int):
+        return 4, struct.pack("<I", value)
+    if isinstance(value, float):
+        return 6, struct.pack("<f", value)
+    if isinstance(value, str):
+        return STRING, struct.pack("<Q", len(value.encode())) + value.encode()
+    kinds = [typed(element) for element in value]
+    kind = 5 if kinds[0][0] == 4 else kinds[0][0]  # lists of numbers are signed
+    return ARRAY, struct.pack("<IQ", kind, len(value)) + b"".join(data for _, data in kinds)
+
+
+def make(values, tensors):
+    """A file of metadata {key: value} and tensors {name: F32 array, its rows last}."""
+    head = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(values)))
+    body = bytearray()
+    for key, value in values.items():
+        kind, data = typed(value)
+        head += struct.pack("<Q", len(key.encode())) + key.encode()
+        head += struct.pack("<I", kind) + data
+    for name, array in tensors.items():
+        dims = array.shape[::-1]
+        head += struct.pack("<Q", len(name)) + name.encode()
+        head += struct.pack(f"<I{len(dims)}QIQ", len(dims), *dims, F32, len(body))
+        body += array.astype("<f4").tobytes()
+        body += bytes(-len(body) % ALIGNMENT)
+    head += bytes(-len(head) % ALIGNMENT)
+    return bytes(head + body)
