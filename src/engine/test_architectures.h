@@ -26,6 +26,11 @@ class RandomFile {
  public:
   RandomFile(std::string_view architecture, DType type) : type_(type), prefix_(architecture) {}
 
+  // One that is not of the architecture.
+  void global_text(const std::string& name, const std::string& value) {
+    writer_.add_text(name, value);
+  }
+
   // The last value of a key counts.
   void key(std::string_view name, int value) {
     keys_[full(name)] = [value](gguf::Writer& writer, const std::string& key) {
@@ -370,6 +375,27 @@ inline void fill_qwen35(RandomFile& f) {
   });
 }
 
+inline void fill_bert(RandomFile& f) {
+  f.key("attention.head_count_kv", static_cast<int>(S::kHeads));
+  f.key("attention.layer_norm_epsilon", 1e-12);
+  f.key("context_length", 200);
+  f.linear("token_embd", S::kEmbd, S::kVocab);
+  f.vector("position_embd.weight", {S::kEmbd, 200}, 0.3, 0);
+  f.vector("token_types.weight", {S::kEmbd, 2}, 0.3, 0);
+  f.norm("token_embd_norm.weight", S::kEmbd);
+  f.bias("token_embd_norm.bias", S::kEmbd);
+  f.linear("cls.output", S::kEmbd, 1);
+  each_layer(f, [](RandomFile& file, int i) {
+    for (const char* part : {"attn_q", "attn_k", "attn_v", "attn_output"}) {
+      file.linear(block(i, part), S::kEmbd, S::kEmbd);
+      file.bias(block(i, cat(part, ".bias")), S::kEmbd);
+    }
+    file.linear(block(i, "ffn_up"), S::kEmbd, S::kFf);
+    file.linear(block(i, "ffn_down"), S::kFf, S::kEmbd);
+    norms(file, i, {"attn_output_norm", "layer_output_norm"});
+  });
+}
+
 inline void fill_olmo2(RandomFile& f) {
   f.key("attention.sliding_window", S::kWindow);
   each_layer(f, [](RandomFile& file, int i) {
@@ -383,7 +409,7 @@ inline void fill_olmo2(RandomFile& f) {
 
 }  // namespace random_parts
 
-// What fills the file of an architecture.
+// What fills the file of an architecture that writes text.
 inline const std::map<std::string, void (*)(RandomFile&)>& random_architectures() {
   static const std::map<std::string, void (*)(RandomFile&)> all = {
       {"llama", random_parts::fill_llama},     {"qwen3moe", random_parts::fill_qwen3moe},
@@ -395,31 +421,51 @@ inline const std::map<std::string, void (*)(RandomFile&)>& random_architectures(
   return all;
 }
 
-// Such a model in a file that goes away with it. It has no tokenizer.
-class RandomArchitecture {
+// A file that goes away with it.
+class TemporaryFile {
  public:
-  RandomArchitecture(const std::string& name, DType type) {
+  explicit TemporaryFile(RandomFile& file) {
     static std::atomic<int> count{0};
     path_ = cat(testing::TempDir(), "hearth-arch-", static_cast<int64_t>(::getpid()), "-", count++,
                 ".gguf");
-    RandomFile file(name, type);
-    random_parts::general(file);
-    random_architectures().at(name)(file);
-    random_parts::ends(file, name == "lfm2" ? "token_embd_norm" : "output_norm");
     file.write(path_);
-    auto loaded = LoadedModel::load(path_);
+  }
+  ~TemporaryFile() { ::unlink(path_.c_str()); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Such a model. It has no tokenizer.
+class RandomArchitecture {
+ public:
+  RandomArchitecture(const std::string& name, DType type) : file_(*filled(name, type)) {
+    auto loaded = LoadedModel::load(file_.path());
     EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().message);
     if (loaded) model_ = *std::move(loaded);
   }
-  ~RandomArchitecture() { ::unlink(path_.c_str()); }
-  RandomArchitecture(const RandomArchitecture&) = delete;
-  RandomArchitecture& operator=(const RandomArchitecture&) = delete;
 
   const LoadedModel& operator*() const { return *model_; }
   const LoadedModel* operator->() const { return model_.get(); }
 
  private:
-  std::string path_;
+  static std::unique_ptr<RandomFile> filled(const std::string& name, DType type) {
+    auto file = std::make_unique<RandomFile>(name, type);
+    random_parts::general(*file);
+    if (name == "bert") {
+      random_parts::fill_bert(*file);
+      return file;
+    }
+    random_architectures().at(name)(*file);
+    random_parts::ends(*file, name == "lfm2" ? "token_embd_norm" : "output_norm");
+    return file;
+  }
+
+  TemporaryFile file_;
   std::unique_ptr<const LoadedModel> model_;
 };
 
