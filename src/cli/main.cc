@@ -17,7 +17,7 @@ constexpr std::string_view kVersion = HEARTH_VERSION;
 
 constexpr char kExamples[] = R"(Examples:
   hearth run "Once upon a time"               a story from the bundled model
-  hearth run -m model.gguf -p "..." -n 200    any Llama-family GGUF
+  hearth run -m model.gguf -p "..." -n 200    any GGUF that hearth show says it runs
   hearth chat -m model.gguf                   a conversation
   hearth show -m model.gguf                   what is in a file
   hearth doctor                               what this machine offers
