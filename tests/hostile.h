@@ -2,6 +2,11 @@
 // justifies, and one line of text that says what is wrong.
 #pragma once
 
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -130,6 +135,40 @@ class HeaderWalk {
 
   const std::string& bytes_;
   uint64_t at_ = 0;
+};
+
+// A file in memory and on disk at once, so that a change of a few bytes does not cost writing all
+// of it. The original must outlive it.
+class Patient {
+ public:
+  explicit Patient(const std::string& original) : bytes(original), original_(original) {
+    path = cat(testing::TempDir(), "hearth-patient-", static_cast<int64_t>(::getpid()), ".gguf");
+    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    save(0, bytes.size());
+  }
+  ~Patient() {
+    ::close(fd_);
+    ::unlink(path.c_str());
+  }
+  Patient(const Patient&) = delete;
+  Patient& operator=(const Patient&) = delete;
+
+  // Puts the changed bytes of memory on disk as well.
+  void save(uint64_t at, uint64_t count) {
+    EXPECT_EQ(::pwrite(fd_, bytes.data() + at, count, static_cast<off_t>(at)),
+              static_cast<ssize_t>(count));
+  }
+  void heal(uint64_t at, uint64_t count) {
+    std::copy_n(original_.data() + at, count, bytes.data() + at);
+    save(at, count);
+  }
+
+  std::string bytes;
+  std::string path;
+
+ private:
+  const std::string& original_;
+  int fd_ = -1;
 };
 
 }  // namespace hearth::hostile

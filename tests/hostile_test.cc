@@ -1,7 +1,5 @@
 // The bundled model, damaged in every way that a header can be.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -17,39 +15,6 @@ const std::string& original() {
   static const std::string bytes = bundled_model();
   return bytes;
 }
-
-// The model in memory and on disk at once, so that a change of a few bytes does not cost writing
-// all of it.
-class Patient {
- public:
-  Patient() : bytes(original()) {
-    path = cat(testing::TempDir(), "hearth-patient-", static_cast<int64_t>(::getpid()), ".gguf");
-    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    save(0, bytes.size());
-  }
-  ~Patient() {
-    ::close(fd_);
-    ::unlink(path.c_str());
-  }
-  Patient(const Patient&) = delete;
-  Patient& operator=(const Patient&) = delete;
-
-  // Puts the changed bytes of memory on disk as well.
-  void save(uint64_t at, uint64_t count) {
-    EXPECT_EQ(::pwrite(fd_, bytes.data() + at, count, static_cast<off_t>(at)),
-              static_cast<ssize_t>(count));
-  }
-  void heal(uint64_t at, uint64_t count) {
-    std::copy_n(original().data() + at, count, bytes.data() + at);
-    save(at, count);
-  }
-
-  std::string bytes;
-  std::string path;
-
- private:
-  int fd_ = -1;
-};
 
 // Errors about the structure name the byte where the field stands.
 uint64_t offset_named(const std::string& message) {
@@ -98,7 +63,7 @@ TEST(HostileFile, CutShortAtEveryTensor) {
 }
 
 TEST(HostileFile, EveryNumberOfTheHeaderLies) {
-  Patient patient;
+  Patient patient(original());
   size_t survived = 0;
   for (const Field& field : HeaderWalk(original()).fields) {
     for (const uint64_t lie : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 31, uint64_t{UINT32_MAX},
@@ -120,7 +85,7 @@ TEST(HostileFile, EveryNumberOfTheHeaderLies) {
 }
 
 TEST(HostileFile, FlippedBits) {
-  Patient patient;
+  Patient patient(original());
   Rng rng(20'240'601);
   const uint64_t header = HeaderWalk(original()).data_begin;
   for (int round = 0; round < 2000; ++round) {
@@ -147,7 +112,7 @@ TEST(HostileFile, FlippedBits) {
 }
 
 TEST(HostileFile, SplicedHeaders) {
-  Patient patient;
+  Patient patient(original());
   Rng rng(7'654'321);
   const uint64_t header = HeaderWalk(original()).data_begin;
   for (int round = 0; round < 2000; ++round) {
@@ -167,7 +132,7 @@ TEST(HostileFile, SplicedHeaders) {
 // came of each tensor.
 template <class Report>
 void run_with_nan_in_each_tensor(const Report& report) {
-  Patient patient;
+  Patient patient(original());
   const auto file = gguf::parse(as_bytes(original()));
   ASSERT_TRUE(file);
   for (const gguf::TensorInfo& tensor : file->tensors) {

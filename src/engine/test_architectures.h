@@ -451,6 +451,7 @@ class RandomArchitecture {
 
   const LoadedModel& operator*() const { return *model_; }
   const LoadedModel* operator->() const { return model_.get(); }
+  [[nodiscard]] const std::string& path() const { return file_.path(); }
 
  private:
   static std::unique_ptr<RandomFile> filled(const std::string& name, DType type) {
