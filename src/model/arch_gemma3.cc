@@ -25,11 +25,8 @@ Result<void> bind_gemma3(Family& family) {
     if (family.n_layers() == kLayersOf27B) {
       attention.scale = 1.0f / std::sqrt(static_cast<float>(config.n_embd / attention.n_heads));
     }
-    HEARTH_CHECK(family.bind_plain_layer(i));
-    LayerWeights& layer = family.layer(i);
-    HEARTH_CHECK(family.bind_head_norms(i, std::get<AttentionWeights>(layer.mixer)));
-    HEARTH_TRY(layer.attn_post_norm, family.bind_norm(i, "post_attention_norm"));
-    HEARTH_TRY(layer.ffn_post_norm, family.bind_norm(i, "post_ffw_norm"));
+    HEARTH_CHECK(family.bind_normed_layer(i));
+    HEARTH_CHECK(family.bind_head_norms(i, std::get<AttentionWeights>(family.layer(i).mixer)));
   }
   return family.bind_ends();
 }

@@ -11,12 +11,7 @@ Result<void> bind_glm4(Family& family) {
   HEARTH_TRY(const RopeConfig rope, family.read_rope(sections ? RopeConfig::Pairs::halves
                                                               : RopeConfig::Pairs::neighbours));
   family.config().ropes = {rope};
-  for (size_t i = 0; i < family.n_layers(); ++i) {
-    HEARTH_CHECK(family.bind_plain_layer(i));
-    LayerWeights& layer = family.layer(i);
-    HEARTH_TRY(layer.attn_post_norm, family.bind_norm(i, "post_attention_norm"));
-    HEARTH_TRY(layer.ffn_post_norm, family.bind_norm(i, "post_ffw_norm"));
-  }
+  for (size_t i = 0; i < family.n_layers(); ++i) HEARTH_CHECK(family.bind_normed_layer(i));
   return family.bind_ends();
 }
 

@@ -301,6 +301,14 @@ Result<void> Family::bind_plain_layer(size_t layer) {
   return {};
 }
 
+Result<void> Family::bind_normed_layer(size_t layer) {
+  HEARTH_CHECK(bind_plain_layer(layer));
+  LayerWeights& weights = this->layer(layer);
+  HEARTH_TRY(weights.attn_post_norm, bind_norm(layer, "post_attention_norm"));
+  HEARTH_TRY(weights.ffn_post_norm, bind_norm(layer, "post_ffw_norm"));
+  return {};
+}
+
 Result<void> Family::bind_ends(std::string_view output_norm) {
   ModelConfig& config = model.config;
   Weights& weights = model.weights;

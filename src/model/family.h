@@ -64,6 +64,8 @@ class Family {
   [[nodiscard]] Result<void> bind_classifier();
   // A layer as Llama has it: norm, attention, norm, feed-forward or experts.
   [[nodiscard]] Result<void> bind_plain_layer(size_t layer);
+  // The same with norms of what the blocks add, as Gemma 2 has them.
+  [[nodiscard]] Result<void> bind_normed_layer(size_t layer);
 
   Keys keys;
   Model model;
