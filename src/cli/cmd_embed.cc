@@ -1,6 +1,7 @@
 // hearth embed: texts to vectors, or how well texts answer a query.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -141,9 +142,8 @@ Result<void> order_by_query(Embedder& embedder, const text::Tokenizer& tokenizer
   std::iota(order.begin(), order.end(), size_t{0});
   // What is no number stands last.
   const auto rank = [&](size_t i) { return std::isnan(scores[i]) ? -INFINITY : scores[i]; };
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return rank(a) != rank(b) ? rank(a) > rank(b) : a < b;
-  });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return rank(a) != rank(b) ? rank(a) > rank(b) : a < b; });
   std::string out;
   for (const size_t i : order) {
     if (options.json) {
@@ -156,6 +156,24 @@ Result<void> order_by_query(Embedder& embedder, const text::Tokenizer& tokenizer
   return print(out);
 }
 
+// A JSON list, with as many digits as a float has.
+std::string list_of(std::span<const float> values) {
+  std::string out = "[";
+  for (const float value : values) {
+    char digits[32];
+    std::snprintf(digits, sizeof digits, "%.9g", static_cast<double>(value));
+    out += cat(out.size() == 1 ? "" : ",", std::isfinite(value) ? digits : "null");
+  }
+  return out + "]";
+}
+
+std::string list_of_lists(std::span<const float> values, size_t width) {
+  std::string out = "[";
+  for (size_t at = 0; at < values.size(); at += width)
+    out += cat(at == 0 ? "" : ",", list_of(values.subspan(at, width)));
+  return out + "]";
+}
+
 Result<void> print_vectors(Embedder& embedder, const text::Tokenizer& tokenizer,
                            const std::vector<std::string>& texts, const EmbedOptions& options) {
   if (embedder.pooling() == Pooling::rank) {
@@ -164,21 +182,13 @@ Result<void> print_vectors(Embedder& embedder, const text::Tokenizer& tokenizer,
   }
   const auto inputs = encode_all(tokenizer, texts);
   HEARTH_TRY(const auto vectors, vectors_of(embedder, inputs, !options.as_they_are));
-  const size_t width = embedder.width();
   for (size_t i = 0; i < texts.size(); ++i) {
-    nlohmann::json list = vectors[i];
-    if (embedder.pooling() == Pooling::none) {
-      list = nlohmann::json::array();
-      for (size_t at = 0; at < vectors[i].size(); at += width) {
-        const std::span row = std::span(vectors[i]).subspan(at, width);
-        list.push_back(std::vector<float>(row.begin(), row.end()));
-      }
-    }
-    nlohmann::json line = list;
-    if (options.json) {
-      line = {{"index", i}, {"tokens", inputs[i].tokens.size()}, {"embedding", std::move(list)}};
-    }
-    HEARTH_CHECK(print(line.dump() + "\n"));
+    const std::string list = embedder.pooling() == Pooling::none
+                                 ? list_of_lists(vectors[i], embedder.width())
+                                 : list_of(vectors[i]);
+    HEARTH_CHECK(print(options.json ? cat("{\"index\":", i, ",\"tokens\":", inputs[i].tokens.size(),
+                                          ",\"embedding\":", list, "}\n")
+                                    : list + "\n"));
   }
   return {};
 }
@@ -219,6 +229,8 @@ void add_embed(CLI::App& app, Action& chosen) {
   command->add_flag("--no-normalize", options->as_they_are, "Vectors of the length that they have");
   command->add_flag("--json", options->json, "A JSON object with index and tokens for each text");
   add_model_flags(*command, options->model, ModelFlags::compute);
+  command->get_option("--ctx-size")
+      ->description("Tokens of a text at most (default: the model's, at most 4096)");
   command->footer(kHelp);
   command->callback([options, &chosen] { chosen = [options] { return embed(*options); }; });
 }
