@@ -20,7 +20,6 @@ All experts of these models are always used, so no router can choose others.
 A standard run takes each model and each format once or twice; HEARTH_FULL=1 takes all pairs and
 prints the largest error of each format.
 """
-import os
 import unittest
 
 import numpy as np
@@ -29,10 +28,9 @@ import hearth
 import peer
 import requantize
 from gguf_file import GgufFile
-from hearth import SHARED
+from hearth import FULL, SHARED
 
 FOLDER = SHARED / "reference/architectures"
-FULL = os.environ.get("HEARTH_FULL") == "1"
 STRIDE = 18  # of all pairs, one in so many
 EXACT = 1e-11
 FAST = 1e-3
