@@ -172,8 +172,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto model = model::bind(*file); !model) {
     fuzz::require_message(model.error());
   } else {
-    fuzz::require(model->weights.layers.size() == model->config.n_layers, "all layers are bound");
-    fuzz::require(std::isfinite(model->config.rope.scale), "the scale is a number");
+    fuzz::require(model->weights.layers.size() == model->config.n_layers(), "all layers are bound");
+    for (const model::RopeConfig& rope : model->config.ropes)
+      fuzz::require(std::isfinite(rope.scale), "the scale is a number");
   }
   fuzz::use_tokenizer(file->metadata, std::string_view(rest).substr(0, 64));
   std::vector<gguf::File> parts{*file, *file};

@@ -28,13 +28,18 @@ Result<LatentSizes> read_sizes(const Family& family) {
   return sizes;
 }
 
-// YaRN's growth of scores belongs to all of a key here, not to its turned part alone.
-Result<float> score_scale(const Family& family, const LatentSizes& sizes, const RopeConfig& rope) {
+// Where files hold a share of YaRN's growth (a tenth of what the models call mscale_all_dim), it
+// belongs to all of a key: turned values, which would grow by the ratio of two equal shares, stay
+// as large as they are. Returns the scale of the scores.
+Result<float> read_growth(const Family& family, const LatentSizes& sizes, RopeConfig& rope) {
   double growth = 1;
   if (rope.yarn && rope.scale < 1) {
-    HEARTH_TRY(const double multiplier,
+    HEARTH_TRY(const double tenth,
                family.keys.real_or("rope.scaling.yarn_log_multiplier", 0, 1e3, 0));
-    growth = rope.magnitude * (1 + multiplier * std::log(1 / rope.scale));
+    if (tenth != 0) {
+      HEARTH_TRY(rope.magnitude, family.keys.real_or("rope.scaling.attn_factor", 0, 1e6, 1));
+    }
+    growth = rope.magnitude * (1 + tenth * std::log(1 / rope.scale));
   }
   return static_cast<float>(growth * growth / std::sqrt(static_cast<double>(sizes.key_dim)));
 }
@@ -69,9 +74,9 @@ Result<void> bind_deepseek2(Family& family) {
   ModelConfig& config = family.config();
   HEARTH_TRY(const LatentSizes sizes, read_sizes(family));
   HEARTH_CHECK(family.read_attention());
-  HEARTH_TRY(const RopeConfig rope, family.read_rope(RopeConfig::Pairs::neighbours));
+  HEARTH_TRY(RopeConfig rope, family.read_rope(RopeConfig::Pairs::neighbours));
+  HEARTH_TRY(const float scale, read_growth(family, sizes, rope));
   config.ropes = {rope};
-  HEARTH_TRY(const float scale, score_scale(family, sizes, rope));
   HEARTH_TRY(const size_t dense, family.keys.count_or("leading_dense_block_count", kMaxLayers, 0));
   HEARTH_TRY(const size_t shared, family.keys.count_or("expert_shared_count", kMaxExperts, 0));
   if (rope.dims >= sizes.key_dim || sizes.rank + rope.dims > kMaxHeadDim) {

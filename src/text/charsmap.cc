@@ -1,5 +1,7 @@
 #include "text/charsmap.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -81,11 +83,13 @@ class RuleReader {
     if (at >= replacements_.size()) return bad("a rule points outside of the replacements");
     const size_t end = replacements_.find('\0', at);  // the last byte is a zero
     const std::string_view replacement = replacements_.substr(at, end - at);
-    if (replacement.size() > Charsmap::kMaxReplacementBytes ||
-        rules.size() >= Charsmap::kMaxRules) {
+    const size_t most =
+        std::min(Charsmap::kMaxReplacementBytes, Charsmap::kMaxGrowth * text.size());
+    if (replacement.size() > most || rules.size() >= Charsmap::kMaxRules) {
       return fail(ErrorCode::too_large, "metadata key '", kKey, "' has more than ",
                   Charsmap::kMaxRules, " rules or a replacement of more than ",
-                  Charsmap::kMaxReplacementBytes, " bytes, which is all that hearth reads");
+                  Charsmap::kMaxReplacementBytes, " bytes or ", Charsmap::kMaxGrowth,
+                  " times what it replaces, which is all that hearth reads");
     }
     if (!is_valid_utf8(replacement)) return bad("a replacement is not UTF-8");
     rules.push_back({texts.size(), text.size(), std::string(replacement)});

@@ -24,6 +24,8 @@ class Charsmap {
   static constexpr size_t kMaxVisits = size_t{1} << 19;
   static constexpr size_t kMaxRuleBytes = 64;          // of the text that is replaced
   static constexpr size_t kMaxReplacementBytes = 256;  // of what it becomes
+  // Bytes that a byte becomes; NFKC makes 11 of one at most (U+FDFA).
+  static constexpr size_t kMaxGrowth = 16;
 
   // No rules: text stays as it is.
   Charsmap();

@@ -17,7 +17,7 @@ using Convert = std::string (*)(std::string_view);
 template <Convert convert>
 Result<Value> converted(Runtime& runtime, const Value& self, Args& args) {
   HEARTH_TRY([[maybe_unused]] const Bound bound, Bound::bind("this method", args, {}));
-  HEARTH_CHECK(runtime.step(self.text().size() >> 5));
+  HEARTH_CHECK(runtime.step(self.text().size() >> 3));
   return runtime.string(convert(self.text()));
 }
 

@@ -43,10 +43,13 @@ void WordBounds::add_token(std::string_view text) {
 }
 
 size_t WordBounds::word_end(std::string_view text, size_t at, size_t most) const {
+  // Nothing further on is looked at, or a long run would be read again for each of its words.
+  const size_t last = text.size() - at > most ? at + most + 1 : text.size();
   size_t end = at;
-  while (text.compare(end, kSpaceMark.size(), kSpaceMark) == 0) end += kSpaceMark.size();
+  while (end < last && text.compare(end, kSpaceMark.size(), kSpaceMark) == 0)
+    end += kSpaceMark.size();
   // The first byte of a mark is rare in most text, and a search costs more than a word is long.
-  for (; end < text.size(); ++end) {
+  for (; end < last; ++end) {
     if (text[end] != kSpaceMark[0] || text.compare(end, kSpaceMark.size(), kSpaceMark) != 0)
       continue;
     if (end == at) continue;

@@ -20,7 +20,7 @@ bool is_mergeable(TokenKind kind) {
 Result<std::unique_ptr<SpmEncoder>> SpmEncoder::create(const Vocab& vocab,
                                                        std::vector<std::string>& warnings) {
   auto encoder = std::make_unique<SpmEncoder>();
-  encoder->rank_tokens(vocab);
+  encoder->rank_tokens(vocab, warnings);
   const Token unknown = vocab.unk().value_or(kNoToken);
   encoder->byte_tokens_.fill(kNoToken);
   for (size_t i = 0; i < vocab.size(); ++i) {
@@ -48,15 +48,24 @@ Result<std::unique_ptr<SpmEncoder>> SpmEncoder::create(const Vocab& vocab,
   return encoder;
 }
 
-void SpmEncoder::rank_tokens(const Vocab& vocab) {
+void SpmEncoder::rank_tokens(const Vocab& vocab, std::vector<std::string>& warnings) {
   std::vector<Token> order;
+  size_t too_long = 0;
   for (size_t i = 0; i < vocab.size(); ++i) {
     const auto token = static_cast<Token>(i);
     const std::string_view text = vocab.text(token);
     if (text.empty() || !is_mergeable(vocab.kind(token))) continue;
+    if (text.size() > kMaxTokenBytes) {
+      ++too_long;
+      continue;
+    }
     order.push_back(token);
     longest_ = std::max(longest_, text.size());
     bounds_.add_token(text);
+  }
+  if (too_long != 0) {
+    warnings.push_back(
+        cat(too_long, " tokens of more than ", kMaxTokenBytes, " bytes are never made from text"));
   }
   std::sort(order.begin(), order.end(),
             [&](Token a, Token b) { return vocab.score(a) > vocab.score(b); });

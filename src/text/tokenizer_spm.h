@@ -19,6 +19,9 @@ namespace hearth::text {
 
 class SpmEncoder final : public Encoder {
  public:
+  // Tokens longer than this are never made from text; it bounds the work on hostile files.
+  static constexpr size_t kMaxTokenBytes = 256;
+
   // bad_file when some text could not be encoded at all: no byte tokens and no unknown token.
   [[nodiscard]] static Result<std::unique_ptr<SpmEncoder>> create(
       const Vocab& vocab, std::vector<std::string>& warnings);
@@ -28,7 +31,7 @@ class SpmEncoder final : public Encoder {
   void append_normal(const Vocab& vocab, Token token, std::string& out) const override;
 
  private:
-  void rank_tokens(const Vocab& vocab);
+  void rank_tokens(const Vocab& vocab, std::vector<std::string>& warnings);
   [[nodiscard]] Merge find(const Vocab& vocab, std::string_view text) const;
   void encode_escaped(const Vocab& vocab, std::string_view escaped, std::vector<Token>& out) const;
   void encode_word(const Vocab& vocab, std::string_view word, Merger& merger,

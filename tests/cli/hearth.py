@@ -28,6 +28,9 @@ BOS = 1
 # Only so that a hang ends: nothing here is expected to take a tenth of it.
 PATIENCE = 300
 
+# Grids that a standard run takes a part of.
+FULL = os.environ.get("HEARTH_FULL") == "1"
+
 SANITIZED = b"__asan_init" in pathlib.Path(PROGRAM).read_bytes()
 
 INTRODUCTION = "hearth: the bundled model tells"
