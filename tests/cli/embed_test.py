@@ -2,12 +2,17 @@
 """Embeddings and scores beside BERT's definition, written in plain float64."""
 import json
 import math
+import socket
+import subprocess
+import time
 import unittest
+import urllib.request
 
 import numpy as np
 
 import gguf_file
 import hearth
+import peer
 from hearth import MODEL
 
 WIDTH, HEADS, LAYERS, HIDDEN, POSITIONS = 64, 4, 3, 128, 600
@@ -258,6 +263,49 @@ class OfModelsThatWrite(hearth.Case):
                       for text in ("A red ball.", "A blue ball."))
         self.assertEqual(len(one), 256)
         self.assertGreater(error(one, other), 1e-4)
+
+
+SERVER = peer.FOLDER / "llama-server"
+
+
+@unittest.skipUnless(SERVER.exists(), "NOT CHECKED: no llama-server (LLAMA_BIN_DIR says where)")
+class BesideLlamaCpp(hearth.Case):
+    """Its GELU is the form with tanh, from a table in F16: docs/embeddings.md."""
+    ERROR = 1e-6
+
+    def vectors(self, model, pooling):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        server = subprocess.Popen(
+            [SERVER, "-m", model, "--embedding", "--pooling", pooling, "--port", str(port),
+             "-c", "512", "-b", "512", "-ub", "512", "-t", "1"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        end = time.monotonic() + hearth.PATIENCE
+        while True:
+            try:
+                return [self.ask(port, text) for text in TEXTS]
+            except OSError:  # not up yet
+                self.assertIsNone(server.poll())
+                self.assertLess(time.monotonic(), end)
+                time.sleep(0.1)
+
+    def ask(self, port, text):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/embedding", json.dumps({"content": text}).encode(),
+            {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            return np.ravel(json.loads(answer.read())[0]["embedding"])
+
+    def test_vectors(self):
+        model = self.file("bert.gguf", file_of(random_weights()))
+        for pooling in ("mean", "cls"):
+            lines = self.succeed("embed", "-m", model, "--pooling", pooling, *TEXTS).text
+            for got, want in zip(map(json.loads, lines.splitlines()), self.vectors(model, pooling)):
+                with self.subTest(pooling):
+                    self.assertLess(error(got, want), self.ERROR)
 
 
 if __name__ == "__main__":
