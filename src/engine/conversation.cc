@@ -41,26 +41,16 @@ std::vector<text::Piece> Conversation::pieces_of(const std::vector<Turn>& turns)
   return text::render(format_, turns);
 }
 
-// SentencePiece vocabularies would put a space in front of each piece, so they get the text whole.
 std::vector<text::Token> Conversation::render(size_t first_turn) {
   std::vector<Turn> turns(turns_.begin() + static_cast<std::ptrdiff_t>(first_turn), turns_.end());
   if (!system_.empty()) turns.insert(turns.begin(), {text::Role::system, system_});
   const std::vector<text::Piece> pieces = pieces_of(turns);
-  std::vector<text::Token> tokens;
+  std::vector<text::Tokenizer::Piece> parts;
+  for (const text::Piece& piece : pieces)
+    parts.push_back({piece.text, piece.kind == text::Piece::marks});
+  std::vector<text::Token> tokens = tokenizer_.encode(parts);
   const text::Vocab& vocab = tokenizer_.vocab();
-  if (vocab.add_bos() && vocab.bos()) tokens.push_back(*vocab.bos());
-  const auto append = [&](std::string_view text, bool parse_special) {
-    const auto more =
-        tokenizer_.encode(text, {.add_special = false, .parse_special = parse_special});
-    tokens.insert(tokens.end(), more.begin(), more.end());
-  };
-  if (vocab.model() == text::TokenizerModel::spm && pieces.size() > 1) {
-    std::string whole;
-    for (const text::Piece& piece : pieces) whole += piece.text;
-    append(whole, true);
-    return tokens;
-  }
-  for (const text::Piece& piece : pieces) append(piece.text, piece.kind == text::Piece::marks);
+  if (vocab.add_bos() && vocab.bos()) tokens.insert(tokens.begin(), *vocab.bos());
   return tokens;
 }
 

@@ -14,6 +14,11 @@ namespace {
 
 bool is_ascii_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
+size_t behind_spaces(std::string_view text, size_t at) {
+  while (at < text.size() && is_ascii_space(text[at])) ++at;
+  return at;
+}
+
 std::string lower_ascii(std::string_view text) {
   std::string lower(text);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
@@ -110,13 +115,10 @@ std::string_view Tokenizer::in_front(std::string_view text, Token token) const {
   return text;
 }
 
-size_t Tokenizer::end_of_special(std::string_view text, const SpecialSplitter::Match& match) const {
-  size_t end = match.at + match.length;
-  if (!strip_after_special_) return end;
-  const std::string_view name = vocab_.text(match.token);
-  if (name == "<unk>" || name == "<s>" || name == "<|endoftext|>") return end;
-  while (end < text.size() && is_ascii_space(text[end])) ++end;
-  return end;
+bool Tokenizer::strips_behind(Token token) const {
+  if (!strip_after_special_) return false;
+  const std::string_view name = vocab_.text(token);
+  return name != "<unk>" && name != "<s>" && name != "<|endoftext|>";
 }
 
 std::vector<Token> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
@@ -131,11 +133,38 @@ std::vector<Token> Tokenizer::encode(std::string_view text, EncodeOptions option
     if (match.length == 0) break;
     out.push_back(match.token);
     at_start = true;
-    at = end_of_special(text, match);
+    at = match.at + match.length;
+    if (strips_behind(match.token)) at = behind_spaces(text, at);
   }
   if (options.add_special && vocab_.add_eos()) out.push_back(*vocab_.eos());
   const bool ends_with_sep = vocab_.model() == TokenizerModel::wpm && vocab_.add_sep();
   if (options.add_special && ends_with_sep) out.push_back(*vocab_.sep());
+  return out;
+}
+
+std::vector<Token> Tokenizer::encode(std::span<const Piece> pieces) const {
+  std::vector<Token> out;
+  std::string plain;  // since the last special token
+  Token last = kNoToken;
+  const auto end_plain = [&](Token next) {
+    std::string_view text = plain;
+    if (last != kNoToken && strips_behind(last)) text.remove_prefix(behind_spaces(text, 0));
+    text = in_front(text, next);
+    if (!text.empty()) encoder_->encode(vocab_, text, true, out);
+    plain.clear();
+  };
+  for (const Piece& piece : pieces) {
+    for (size_t at = 0; at < piece.text.size();) {
+      const auto match = specials_.find(vocab_, piece.text, at, piece.parse_special);
+      plain += piece.text.substr(at, match.at - at);
+      if (match.length == 0) break;
+      end_plain(match.token);
+      out.push_back(match.token);
+      last = match.token;
+      at = match.at + match.length;
+    }
+  }
+  end_plain(kNoToken);
   return out;
 }
 

@@ -34,6 +34,14 @@ class Tokenizer {
   // vocabulary that can spell all bytes (warnings() tells when it cannot).
   [[nodiscard]] std::vector<Token> encode(std::string_view text, EncodeOptions options = {}) const;
 
+  // A text in pieces, of which only some may name control tokens. What stands between special
+  // tokens is encoded together, because a tokenizer may join what is on both sides of a border.
+  struct Piece {
+    std::string_view text;
+    bool parse_special = false;
+  };
+  [[nodiscard]] std::vector<Token> encode(std::span<const Piece> pieces) const;
+
   // The bytes that one token stands for: maybe half a character, "" for an id out of range.
   [[nodiscard]] std::string piece(Token token, SpecialTokens special = SpecialTokens::hide) const;
   void append_piece(std::string& out, Token token, SpecialTokens special) const;
@@ -57,8 +65,7 @@ class Tokenizer {
   Result<void> make_encoder(const gguf::Metadata& metadata);
   Result<void> find_strips(const gguf::Metadata& metadata);
   [[nodiscard]] std::string_view in_front(std::string_view text, Token token) const;
-  [[nodiscard]] size_t end_of_special(std::string_view text,
-                                      const SpecialSplitter::Match& match) const;
+  [[nodiscard]] bool strips_behind(Token token) const;
 
   Vocab vocab_;
   SpecialSplitter specials_;
