@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Writes the seed inputs of the fuzz targets: seeds.py FOLDER makes FOLDER/<target>/<name>."""
 
+import json
 import pathlib
 import struct
 import sys
@@ -74,6 +75,19 @@ def template_seeds():
     yield "json", b"{{ x }}{{ x | tojson(indent=2) }}\0" + b'{"a": [1, -2.5e3, "\\u00e9", null]}'
 
 
+def reply_seeds():
+    """The cases of the tests; the first byte is the place of the format in the list of all."""
+    cases = json.loads((ROOT / "tests/data/reply_cases.json").read_text())["cases"]
+    formats = sorted({case["format"] for case in cases} - {"none"} | {"harmony"})
+    for i, case in enumerate(cases):
+        if case["format"] == "none":
+            continue
+        opened = 1 if "hink" in case["prompt_end"] else 0
+        data = bytes([formats.index(case["format"]), opened | 4 * (i % 2)])
+        reply = case["reply"].encode()
+        yield f"case{i}", data + reply[:len(reply) // 2] + b"\xfe" + reply[len(reply) // 2:]
+
+
 def charsmap(rules):
     """Character maps as SentencePiece writes them; every node has 256 units to itself."""
     nodes = sorted({text[:length] for text in rules for length in range(len(text) + 1)})
@@ -95,6 +109,7 @@ def main():
         print(__doc__.strip(), file=sys.stderr)
         return 2
     seeds = {"fuzz_gguf": dict(gguf_seeds()),
+             "fuzz_reply": dict(reply_seeds()),
              "fuzz_template": dict(template_seeds()),
              "fuzz_tokenizer": {**{f"text{i}": t.encode() for i, t in enumerate(TEXTS)},
                                 "charsmap": charsmap({b"a": b"b", b"ab": b"c"})},

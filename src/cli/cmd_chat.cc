@@ -52,14 +52,19 @@ Result<std::vector<engine::Turn>> read_turns(const std::string& path) {
     }
     const auto role = message["role"] == "user" ? text::Role::user : text::Role::assistant;
     turns.push_back({role, message["content"].get<std::string>()});
+    if (const auto thought = message.find("reasoning_content");
+        thought != message.end() && thought->is_string())
+      turns.back().reasoning = thought->get<std::string>();
   }
   return turns;
 }
 
 Result<void> write_turns(const std::string& path, const std::vector<engine::Turn>& turns) {
   nlohmann::json messages = nlohmann::json::array();
-  for (const engine::Turn& turn : turns)
+  for (const engine::Turn& turn : turns) {
     messages.push_back({{"role", name_of(turn.role)}, {"content", turn.content}});
+    if (!turn.reasoning.empty()) messages.back()["reasoning_content"] = turn.reasoning;
+  }
   HEARTH_TRY(os::FileWriter file, os::FileWriter::create(path));
   HEARTH_CHECK(file.write(as_bytes(nlohmann::json{{"messages", messages}}.dump(1) + "\n")));
   return file.commit();
@@ -158,7 +163,30 @@ class Chat {
     return show(conversation_.say(text, sampler_, options_.generate, sink_));
   }
 
+  // Reasoning stands dimmed in front of the answer, or between lines of its own where nothing can
+  // be dimmed.
+  Result<void> print_event(const text::ReplyEvent& event) {
+    using Kind = text::ReplyEvent::Kind;
+    if (event.kind == Kind::reasoning && !reasoning_) {
+      reasoning_ = true;
+      HEARTH_CHECK(print(os::is_terminal(1) ? "\x1b[2m" : "<think>\n"));
+    } else if (event.kind != Kind::reasoning) {
+      HEARTH_CHECK(end_reasoning("\n\n"));
+    }
+    // Calls come as they are: nobody runs them.
+    if (event.kind == Kind::call_begin) return print_answer(cat("\n", event.text, " "));
+    if (event.kind == Kind::call_end || event.kind == Kind::call_discard) return print("\n");
+    return print_answer(event.text);
+  }
+
+  Result<void> end_reasoning(std::string_view behind) {
+    if (!std::exchange(reasoning_, false)) return {};
+    HEARTH_CHECK(print(os::is_terminal(1) ? "\x1b[22m" : "\n</think>"));
+    return print(behind);
+  }
+
   Result<void> show(const Result<engine::GenerateResult>& result) {
+    HEARTH_CHECK(end_reasoning(""));
     warn_of_format();
     if (!result) return tl::unexpected<Error>(result.error());
     HEARTH_CHECK(print("\n"));
@@ -179,8 +207,9 @@ class Chat {
   bool forgetting_told_ = false;
   bool format_told_ = false;
   bool broken_output_ = false;
-  engine::TextSink sink_ = [this](std::string_view text) {
-    Result<void> printed = print_answer(text);
+  bool reasoning_ = false;  // is being shown
+  engine::ReplySink sink_ = [this](const text::ReplyEvent& event) {
+    Result<void> printed = print_event(event);
     broken_output_ = !printed;
     return printed;
   };

@@ -1,4 +1,4 @@
-// hearth template: a conversation as the prompt that a model reads.
+// hearth template: a conversation as the prompt that a model reads, and the reply taken apart.
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -8,17 +8,20 @@
 #include "os/file.h"
 #include "os/system.h"
 #include "text/chat_template.h"
+#include "text/reply_parser.h"
 
 namespace hearth::cli {
 namespace {
 
 constexpr uint64_t kMaxMessagesBytes = uint64_t{64} << 20;
+constexpr uint64_t kMaxReplyBytes = uint64_t{64} << 20;
 constexpr uint64_t kMaxTemplateBytes = uint64_t{1} << 20;
 
 struct TemplateOptions {
   ModelOptions model;
   std::string template_path;
   std::string messages_path;
+  std::string reply_path;
   std::string time;
 };
 
@@ -28,6 +31,10 @@ constexpr char kHelp[] =
     "the messages.\n\"tools\", \"add_generation_prompt\", \"bos_token\", \"eos_token\" and any "
     "other "
     "member are variables of the template.\n\n"
+    "With --reply, shows as JSON what a reply of the model consists of: content, reasoning and "
+    "tool "
+    "calls.\nThe messages are then what it replies to (\"tools\" give types to the values of its "
+    "calls), with \n\"add_generation_prompt\" true unless they say otherwise.\n\n"
     "Example: hearth template -m model.gguf --messages talk.json";
 
 // Like 2025-01-31T12:30:00.
@@ -48,10 +55,14 @@ Result<CivilTime> parse_time(const std::string& text) {
               "' is no time: write it as in 2025-01-31T12:30:00");
 }
 
+std::string name_of_file(const std::string& path) {
+  return path == "-" ? "standard input" : cat("'", printable(path, 400), "'");
+}
+
 // The variables of the template: a list of messages alone becomes an object.
 Result<std::string> read_variables(const std::string& path) {
   HEARTH_TRY(std::string text, os::read_text(path, kMaxMessagesBytes));
-  const std::string name = path == "-" ? "standard input" : cat("'", printable(path, 400), "'");
+  const std::string name = name_of_file(path);
   HEARTH_CHECK(check_utf8(text, name));
   const auto document = nlohmann::json::parse(text, nullptr, false);
   if (document.is_discarded()) return fail(ErrorCode::bad_file, name, " is no JSON");
@@ -61,39 +72,97 @@ Result<std::string> read_variables(const std::string& path) {
   return text;
 }
 
+// A template and what it belongs to.
+struct Source {
+  std::string name;  // of the file
+  std::string text;
+  std::optional<engine::ModelFile> file;
+  std::optional<text::Vocab> vocab;
+};
+
+Result<Source> read_source(const TemplateOptions& options) {
+  const bool from_file = !options.template_path.empty();
+  Source source;
+  source.name = options.template_path;
+  if (from_file) {
+    HEARTH_TRY(source.text, os::read_text(options.template_path, kMaxTemplateBytes));
+  }
+  if (!from_file || !options.model.path.empty()) {
+    HEARTH_TRY(const std::string path, model_path(options.model));
+    HEARTH_TRY(source.file, engine::open_model_file(path));
+    HEARTH_TRY(source.vocab, text::Vocab::read(source.file->gguf.metadata));
+    if (!from_file) source.name = path;
+  }
+  if (!from_file) {
+    const auto own = text::chat_template_of(source.file->gguf.metadata);
+    if (!own) {
+      return fail(ErrorCode::bad_file, "'", printable(source.name, 400),
+                  "' has no chat template: give one with --template FILE");
+    }
+    source.text = *own;
+  }
+  return source;
+}
+
+Result<std::string> prompt_of(const Source& source, std::string_view variables,
+                              const CivilTime& now) {
+  const auto chat =
+      text::ChatTemplate::create(source.text, source.vocab ? &*source.vocab : nullptr);
+  if (!chat) return fail_with_context(printable(source.name, 400), chat.error());
+  Result<std::string> prompt = chat->render(variables, now);
+  if (!prompt) return fail_with_context(printable(source.name, 400), prompt.error());
+  return prompt;
+}
+
+std::string json_of(const text::Reply& reply) {
+  using nlohmann::ordered_json;
+  ordered_json calls = ordered_json::array();
+  for (const text::ToolCall& call : reply.calls) {
+    ordered_json shown;
+    if (!call.id.empty()) shown["id"] = call.id;
+    shown["name"] = call.name;
+    shown["arguments"] = ordered_json::parse(call.arguments, nullptr, false);
+    calls.push_back(std::move(shown));
+  }
+  const ordered_json all{{"content", reply.content},
+                         {"reasoning", reply.reasoning},
+                         {"tool_calls", std::move(calls)},
+                         {"malformed", reply.malformed}};
+  return all.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+Result<void> show_reply(const TemplateOptions& options, const CivilTime& now) {
+  HEARTH_TRY(const std::string reply, os::read_text(options.reply_path, kMaxReplyBytes));
+  HEARTH_CHECK(check_utf8(reply, name_of_file(options.reply_path)));
+  HEARTH_TRY(const Source source, read_source(options));
+  std::string prompt;
+  text::ReplyTools tools;
+  if (!options.messages_path.empty()) {
+    HEARTH_TRY(const std::string variables, read_variables(options.messages_path));
+    auto document = nlohmann::ordered_json::parse(variables, nullptr, false);
+    if (document.contains("tools")) tools = text::ReplyTools::read(document["tools"].dump());
+    if (!document.contains("add_generation_prompt")) document["add_generation_prompt"] = true;
+    HEARTH_TRY(prompt, prompt_of(source, document.dump(), now));
+  }
+  std::vector<text::ReplyEvent> events;
+  text::ReplyParser parser(text::reply_format_of(source.text), prompt, std::move(tools));
+  parser.feed(reply, events);
+  return print(json_of(parser.finish(events)));
+}
+
 Result<void> render(const TemplateOptions& options) {
   CivilTime now = os::local_time();
   if (!options.time.empty()) {
     HEARTH_TRY(now, parse_time(options.time));
   }
+  if (!options.reply_path.empty()) return show_reply(options, now);
+  if (options.messages_path.empty())
+    return fail(ErrorCode::bad_usage, "give a conversation with --messages FILE, or a reply with ",
+                "--reply FILE");
   HEARTH_TRY(const std::string variables, read_variables(options.messages_path));
-  const bool from_file = !options.template_path.empty();
-  std::string source;
-  std::string name = options.template_path;
-  if (from_file) {
-    HEARTH_TRY(source, os::read_text(options.template_path, kMaxTemplateBytes));
-  }
-  std::optional<engine::ModelFile> file;
-  std::optional<text::Vocab> vocab;
-  if (!from_file || !options.model.path.empty()) {
-    HEARTH_TRY(const std::string path, model_path(options.model));
-    HEARTH_TRY(file, engine::open_model_file(path));
-    HEARTH_TRY(vocab, text::Vocab::read(file->gguf.metadata));
-    if (!from_file) name = path;
-  }
-  if (!from_file) {
-    const auto own = text::chat_template_of(file->gguf.metadata);
-    if (!own) {
-      return fail(ErrorCode::bad_file, "'", printable(name, 400),
-                  "' has no chat template: give one with --template FILE");
-    }
-    source = *own;
-  }
-  const auto chat = text::ChatTemplate::create(source, vocab ? &*vocab : nullptr);
-  if (!chat) return fail_with_context(printable(name, 400), chat.error());
-  const Result<std::string> prompt = chat->render(variables, now);
-  if (!prompt) return fail_with_context(printable(name, 400), prompt.error());
-  return print(*prompt);
+  HEARTH_TRY(const Source source, read_source(options));
+  HEARTH_TRY(const std::string prompt, prompt_of(source, variables, now));
+  return print(prompt);
 }
 
 }  // namespace
@@ -106,7 +175,11 @@ void add_template(CLI::App& app, Action& chosen) {
       ->add_option("--messages", options->messages_path,
                    "The conversation, as JSON (- for standard input)")
       ->type_name("FILE")
-      ->required()
+      ->check(not_empty());
+  command
+      ->add_option("--reply", options->reply_path,
+                   "A reply of the model, to be taken apart (- for standard input)")
+      ->type_name("FILE")
       ->check(not_empty());
   command
       ->add_option("--template", options->template_path,

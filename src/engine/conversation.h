@@ -1,5 +1,5 @@
-// A conversation on top of a session: turns are rendered for the model, answers stay in the
-// context, the oldest text makes room when it is full.
+// A conversation on top of a session: turns are rendered for the model, answers are taken apart and
+// stay in the context, the oldest text makes room when it is full.
 #pragma once
 
 #include <optional>
@@ -8,10 +8,14 @@
 
 #include "engine/generate.h"
 #include "text/chat_template.h"
+#include "text/reply_parser.h"
 
 namespace hearth::engine {
 
 using text::Turn;
+
+// Receives an answer as it comes, told apart. Its error ends the answer and is returned.
+using ReplySink = std::function<Result<void>(const text::ReplyEvent& event)>;
 
 class Conversation {
  public:
@@ -27,12 +31,12 @@ class Conversation {
 
   // Takes the user's text (or system text, before the first turn) and streams the answer.
   [[nodiscard]] Result<GenerateResult> say(std::string_view user_text, sample::Sampler& sampler,
-                                           const GenerateOptions& options, const TextSink& sink);
+                                           const GenerateOptions& options, const ReplySink& sink);
 
   // Another answer to the last user turn. bad_usage when there is none.
   [[nodiscard]] Result<GenerateResult> regenerate(sample::Sampler& sampler,
                                                   const GenerateOptions& options,
-                                                  const TextSink& sink);
+                                                  const ReplySink& sink);
 
   void set_system(std::string_view text);
   void clear();
@@ -48,12 +52,16 @@ class Conversation {
   [[nodiscard]] std::vector<text::Token> render(size_t first_turn);
   [[nodiscard]] std::vector<text::Piece> pieces_of(const std::vector<Turn>& turns);
   [[nodiscard]] Result<GenerateResult> answer(sample::Sampler& sampler,
-                                              const GenerateOptions& options, const TextSink& sink);
+                                              const GenerateOptions& options,
+                                              const ReplySink& sink);
 
   Session& session_;
   const text::Tokenizer& tokenizer_;
   text::ChatFormat format_;
   std::optional<text::ChatTemplate> template_;
+  text::ReplyFormat reply_format_;
+  std::vector<text::Token> marks_;  // control tokens of which the format of replies is made
+  std::string prompt_end_;          // of what was rendered last
   std::string trouble_;
   std::string system_;
   std::vector<Turn> turns_;

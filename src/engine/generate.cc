@@ -74,7 +74,10 @@ class Answer {
       return finish(FinishReason::end);
     }
     ++result.answer_tokens;
-    HEARTH_CHECK(show(stop_.push(decoder_.push(token))));
+    const auto& shown = options_.shown;
+    const bool visible = std::binary_search(shown.begin(), shown.end(), token);
+    HEARTH_CHECK(show(stop_.push(
+        decoder_.push(token, visible ? text::SpecialTokens::show : text::SpecialTokens::hide))));
     if (stop_.stopped()) return finish(FinishReason::stop_string);
     if (certain_ == session_.context()) return finish(FinishReason::context);
     if (certain_ < session_.tokens().size() && session_.tokens()[certain_] == token) {

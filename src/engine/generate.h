@@ -19,6 +19,7 @@ struct GenerateOptions {
   size_t max_tokens = SIZE_MAX;      // SIZE_MAX: until the model ends or the context is full
   std::vector<std::string> stops{};  // the answer ends before any of these
   bool ignore_eos = false;           // go on when the model wants to end
+  std::vector<text::Token> shown{};  // control tokens that are text of the answer; ascending
   SpeculationOptions speculation{};  // changes how fast the answer comes, never the answer
 };
 

@@ -99,8 +99,8 @@ TEST_F(GenerateTest, ConversationsRememberAndForget) {
   EXPECT_EQ(talk.format(), text::ChatFormat::none);
   sample::Sampler sampler(greedy(), model_->config().n_vocab);
   std::string answer;
-  const TextSink sink = [&](std::string_view piece) -> Result<void> {
-    answer += piece;
+  const ReplySink sink = [&](const text::ReplyEvent& event) -> Result<void> {
+    answer += event.text;
     return {};
   };
   const GenerateOptions options{.max_tokens = 10};
@@ -123,7 +123,7 @@ TEST_F(GenerateTest, ATurnThatDoesNotFitLeavesTheConversationAsItWas) {
   open(64);
   Conversation talk(*session_);
   sample::Sampler sampler(greedy(), model_->config().n_vocab);
-  const TextSink sink = [](std::string_view) -> Result<void> { return {}; };
+  const ReplySink sink = [](const text::ReplyEvent&) -> Result<void> { return {}; };
   std::string much;
   for (int i = 0; i < 100; ++i) much += "a dog and a cat ";
   EXPECT_FALSE(talk.say(much, sampler, {.max_tokens = 4}, sink));

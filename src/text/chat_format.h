@@ -26,6 +26,7 @@ enum class Role { system, user, assistant };
 struct Turn {
   Role role = Role::user;
   std::string content;
+  std::string reasoning{};  // of an assistant, in front of its answer
 };
 
 // A part of a rendered conversation: marks of the format, which become control tokens, or what

@@ -105,8 +105,11 @@ std::vector<Piece> ChatTemplate::pieces_of(std::string_view text) const {
 Result<std::string> ChatTemplate::render_turns(std::span<const Turn> turns,
                                                const CivilTime& now) const {
   nlohmann::json messages = nlohmann::json::array();
-  for (const Turn& turn : turns)
+  for (const Turn& turn : turns) {
     messages.push_back({{"role", name_of(turn.role)}, {"content", guarded(turn.content)}});
+    // Most templates leave out what was thought for earlier answers.
+    if (!turn.reasoning.empty()) messages.back()["reasoning_content"] = guarded(turn.reasoning);
+  }
   const nlohmann::json variables{{"messages", messages}, {"add_generation_prompt", true}};
   return render(variables.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), now);
 }

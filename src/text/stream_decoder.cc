@@ -25,9 +25,9 @@ std::string replace_invalid(std::string_view bytes) {
 
 }  // namespace
 
-std::string StreamDecoder::push(Token token) {
+std::string StreamDecoder::push(Token token, SpecialTokens special) {
   const size_t before = pending_.size();
-  tokenizer_->append_piece(pending_, token, special_);
+  tokenizer_->append_piece(pending_, token, special);
   if (pending_.size() != before) {
     const bool spaced = tokenizer_->vocab().add_space_prefix() && pending_[before] == ' ';
     if (strip_ && spaced && !tokenizer_->is_special(token)) pending_.erase(before, 1);

@@ -21,7 +21,8 @@ class StreamDecoder {
       : tokenizer_(&tokenizer), special_(special), strip_(start == StreamStart::begins_text) {}
 
   // The text that is complete with this token; often "" in the middle of a character.
-  [[nodiscard]] std::string push(Token token);
+  [[nodiscard]] std::string push(Token token) { return push(token, special_); }
+  [[nodiscard]] std::string push(Token token, SpecialTokens special);
 
   // What is left when generation ends, each byte of an unfinished character as U+FFFD. The decoder
   // is then as empty as a new one that continues a text.

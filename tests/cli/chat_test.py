@@ -105,6 +105,23 @@ class Piped(hearth.Case):
         self.assertEqual(on.splitlines()[-1], whole.splitlines()[-1])
         self.assert_tidy("talk.json", "again.json")
 
+    THINKS = "{% for m in messages %}{{ m.reasoning_content }}{{ m.content }}{% endfor %}" \
+             "{% if add_generation_prompt %}<think>{% endif %}"
+
+    def test_reasoning_stands_apart(self):
+        """A prompt that opens reasoning: all that this model writes is in it."""
+        path = self.file("t.gguf", GgufFile(MODEL.read_bytes()).with_text(
+            "tokenizer.chat_template", self.THINKS))
+        out, errors = self.chat("Once upon a time", "/save talk.json", flags=(*GREEDY, "-m", path))
+        self.assertEqual(len(errors), 1, errors)
+        said = self.saved()[1]
+        self.assertEqual(said["content"], "")
+        self.assertTrue(said["reasoning_content"])
+        self.assertEqual(out, f"<think>\n{said['reasoning_content']}\n</think>\n")
+        again, _ = self.chat("/load talk.json", "/save again.json", flags=(*GREEDY, "-m", path))
+        self.assertEqual(self.saved("again.json")[1], said)
+        self.assertNotIn("think", again)
+
     def test_regen(self):
         flags = ("chat", "--seed", "7", "-n", "30")
         out, errors = self.chat("Once upon a time", "/save a.json", "/regen", "/save b.json",
@@ -307,6 +324,20 @@ class OnATerminal(hearth.Case):
             self.assertEqual(terminal.end(), 0)
             self.assertIn("Once upon a time, there was", terminal.screen)
             self.assertIn("tokens", terminal.screen)
+
+    def test_reasoning_is_dimmed(self):
+        path = self.file("t.gguf", GgufFile(MODEL.read_bytes()).with_text(
+            "tokenizer.chat_template", Piped.THINKS))
+        with Terminal("chat", "-m", path, "--temp", "0", "-n", "5") as terminal:
+            terminal.wait_for_prompt()
+            terminal.type("Once upon a time\n")
+            while b"\x1b[22m" not in terminal.raw:
+                self.assertTrue(terminal.read_more())
+            terminal.wait_for_prompt()
+            terminal.type("/exit\n")
+            self.assertEqual(terminal.end(), 0)
+            self.assertRegex(terminal.raw, b"\x1b\\[2m[^\x1b]+\x1b\\[22m")
+            self.assertNotIn("<think>", terminal.screen)
 
     def test_a_closed_window_or_a_shutdown_ends_it(self):
         for number in (signal.SIGHUP, signal.SIGTERM):
