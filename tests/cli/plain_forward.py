@@ -67,6 +67,21 @@ def gelu(x):
     return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x ** 3)))
 
 
+def in_8_bits(x):
+    """Rows of whole numbers up to 127 with one scale each (tensor/attention.h)."""
+    largest = np.abs(x).max(axis=-1, keepdims=True)
+    return np.rint(x * 127 / largest) * largest / 127
+
+
+def in_f16(x):
+    return x.astype(np.float16).astype(np.float64)
+
+
+# What a KV cache makes of queries, and of keys and values.
+CACHES = {"f32": (lambda x: x, lambda x: x), "f16": (lambda x: x, in_f16),
+          "q8_0": (in_8_bits, in_8_bits)}
+
+
 def attend(q, k, v, rows, scale, window=None, sinks=None):
     """q [rows][heads][dim], k and v [tokens][kv heads][dim]: [rows][heads * dim]. Row r sees
     positions up to rows[r], the last `window` of them."""
@@ -120,6 +135,7 @@ class Plain:
     gives what it computes at `rows`."""
 
     def __init__(self, tensors, eps):
+        self.cache = "f32"
         self.tensors = {name: data.astype(np.float64) for name, data in tensors.items()}
         self.eps = eps
 
@@ -129,6 +145,10 @@ class Plain:
 
     def norm(self, x, name):
         return rms_norm(x, self.tensors[name + ".weight"], self.eps)
+
+    def attend(self, q, k, v, *args):
+        queries, stored = CACHES[self.cache]
+        return attend(queries(q), stored(k), stored(v), *args)
 
     def attention(self, i, x, rows, shape, rope, window=None, gated=False):
         """shape is (heads, kv heads, dim)."""
@@ -142,12 +162,14 @@ class Plain:
         if part + "q_norm.weight" in self.tensors:
             q, k = self.norm(q, part + "q_norm"), self.norm(k, part + "k_norm")
         q, k = rope.turned(q, rows), rope.turned(k, np.arange(len(x)))
-        mixed = attend(q, k, v, rows, dim ** -0.5, window, self.tensors.get(part + "sinks.weight"))
+        sinks = self.tensors.get(part + "sinks.weight")
+        mixed = self.attend(q, k, v, rows, dim ** -0.5, window, sinks)
         return self.linear(mixed * gate, part + "output")
 
     def latent_attention(self, i, x, rows, heads, rope, growth):
         """Keys and values of each head are made from a token's latent vector; one turned part of a
-        key serves all heads. Scores grow by `growth` squared."""
+        key serves all heads. Scores grow by `growth` squared. A cache that rounds holds the latent
+        vector, so queries are brought to it then."""
         part = f"blk.{i}.attn_"
         k_b, v_b = self.tensors[part + "k_b.weight"], self.tensors[part + "v_b.weight"]
         rank, turned = k_b.shape[1], 2 * len(rope.speeds)
@@ -156,11 +178,19 @@ class Plain:
         latent = self.norm(latent[:, :rank], part + "kv_a_norm")
         q = self.norm(self.linear(x[rows], part + "q_a"), part + "q_a_norm")
         q = self.linear(q, part + "q_b").reshape(len(rows), heads, -1)
+        scale = growth ** 2 * q.shape[2] ** -0.5
         q = np.concatenate([q[..., :-turned], rope.turned(q[..., -turned:], rows)], axis=2)
+        if self.cache != "f32":
+            q = np.concatenate([np.einsum("thj,hrj->thr", q[..., :-turned], k_b),
+                                q[..., -turned:]], axis=2)
+            latent = latent[:, None]
+            mixed = self.attend(q, np.concatenate([latent, shared], axis=2), latent, rows, scale)
+            mixed = np.einsum("thr,hjr->thj", mixed.reshape(len(rows), heads, -1), v_b)
+            return self.linear(mixed.reshape(len(rows), -1), part + "output")
         k = np.concatenate([np.einsum("tr,hrj->thj", latent, k_b),
                             np.repeat(shared, heads, axis=1)], axis=2)
         v = np.einsum("tr,hjr->thj", latent, v_b)
-        mixed = attend(q, k, v, rows, growth ** 2 * q.shape[2] ** -0.5)
+        mixed = attend(q, k, v, rows, scale)
         return self.linear(mixed, part + "output")
 
     def short_conv(self, i, x, rows):
