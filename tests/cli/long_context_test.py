@@ -17,6 +17,10 @@ of it, one in 8000 where they are 1/127. What is then wrong is wrong by a whole 
 and 6e-5: 1e-9 and 1e-8 on average, more where the one key that a question looks for is hit. F16 and
 Q8_0 leave that a factor of 10 and of 1000; rounding itself costs 1e-7 and 1e-5 to 1e-3.
 
+Where two experts are nearly as good as each other, such a step can decide, and all that follows is
+other. Tokens whose closest choice is within MARGIN, a hundredth of what router logits spread over,
+are therefore not compared: one of ten.
+
 HEARTH_FULL=1 takes windows of 16384 tokens instead of 4096, and the reference kernels too.
 """
 import unittest
@@ -32,6 +36,7 @@ from long_models import CONTEXT, FILLERS, NEEDLES, ORIGINAL, QUESTIONS
 PLACES = (0.1, 0.5, 0.9)
 LENGTH = 5  # of a needle
 EXACT, F16, Q8_0 = 1e-11, 1e-8, 1e-5
+MARGIN = 0.01
 NOTICED = 1e-7
 DECODED = 24  # tokens at the end that are computed one by one
 BEHIND = 4    # positions compared behind a needle
@@ -87,13 +92,16 @@ class LongContext(hearth.Case):
     def check(self, model):
         file = self.file("model.gguf", model.file())
         ids, rows = text(), compared()
-        want = {}
+        want, clear = {}, {}
         for kv in plain.CACHES:
             model.plain.cache = kv
             want[kv] = model.logits(ids, rows)
+            clear[kv] = model.plain.margin(rows) > MARGIN
+            self.assertGreater(np.mean(clear[kv]), 0.75)
         for kv, flags, bar in self.ways():
             with self.subTest(kv=kv, flags=flags):
-                found = error(self.logits(file, ids, "--kv", kv, *flags)[rows], want[kv])
+                got = self.logits(file, ids, "--kv", kv, *flags)[rows]
+                found = error(got[clear[kv]], want[kv][clear[kv]])
                 if FULL:
                     print(f"  {model.keys['general.architecture']:10} {kv:5} {found:.1e}", *flags)
                 self.assertLess(found, bar)

@@ -136,6 +136,7 @@ class Plain:
 
     def __init__(self, tensors, eps):
         self.cache = "f32"
+        self.margins = []  # of each router that was asked: how far the next expert was behind
         self.tensors = {name: data.astype(np.float64) for name, data in tensors.items()}
         self.eps = eps
 
@@ -225,7 +226,9 @@ class Plain:
         """Of gpt-oss: softmax over the chosen, a clipped SwiGLU."""
         part = f"blk.{i}.ffn_"
         logits = self.linear(x, part + "gate_inp")
-        chosen = logits >= np.sort(logits, axis=1)[:, -used:-used + 1 or None]
+        ordered = np.sort(logits, axis=1)
+        chosen = logits >= ordered[:, [-used]]
+        self.margins.append(ordered[:, -used] - ordered[:, -used - 1])
         shares = np.where(chosen, np.exp(logits - logits.max(axis=1, keepdims=True)), 0)
         shares /= shares.sum(axis=1, keepdims=True)
         out = np.zeros_like(x)
@@ -244,9 +247,15 @@ class Plain:
         y = x[rows] + normed(mixer(normed(x, norms[0]), rows), norms[1])
         return y + normed(feed_forward(normed(y, norms[2])), norms[3])
 
+    def margin(self, wanted):
+        """Of the closest choice of experts for each position of the last logits()."""
+        of_layers = [m if len(m) == len(wanted) else m[wanted] for m in self.margins]
+        return np.min(of_layers, axis=0) if of_layers else np.full(len(wanted), np.inf)
+
     def logits(self, ids, wanted, layers, output_norm="output_norm", embedding_scale=1.0):
         """Behind the positions `wanted`. layers[i](x, rows) is layer i at `rows`."""
         x = self.tensors["token_embd.weight"][ids] * embedding_scale
+        self.margins = []
         for i, layer in enumerate(layers):
             x = layer(x, wanted if i + 1 == len(layers) else np.arange(len(ids)))
         return self.norm(x, output_norm) @ self.tensors["token_embd.weight"].T
