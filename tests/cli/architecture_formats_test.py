@@ -65,7 +65,7 @@ class Grid:
     def tearDownClass(cls):
         if not FULL:
             return
-        print(f"\n{cls.__name__}: largest errors of each format (pairs, exact, fast, one token)")
+        print(f"\n{cls.__name__}, largest errors: comparisons, exact, fast, one token")
         for name, (count, *errors) in cls.worst.items():
             print(f"  {name:8} {count:3} ", *(f"{e:.1e} ({model})" for e, model in errors))
 
