@@ -57,6 +57,7 @@ void ReplyParser::see_prompt(std::string_view prompt_end) {
 
 void ReplyParser::feed(std::string_view piece, std::vector<ReplyEvent>& events) {
   events_ = &events;
+  fed_ = events.size();
   log_.report_to(events);
   reply_.raw += piece;
   run(false);
@@ -64,6 +65,7 @@ void ReplyParser::feed(std::string_view piece, std::vector<ReplyEvent>& events) 
 
 Reply ReplyParser::finish(std::vector<ReplyEvent>& events) {
   events_ = &events;
+  fed_ = events.size();
   log_.report_to(events);
   run(true);
   if (state_ == State::reasoning && !reasoning_.text.empty()) reply_.malformed = true;
@@ -138,8 +140,15 @@ void ReplyParser::pass(Mark mark, size_t length) {
       return;
     case Mark::calls:
       return open_calls(CallOpening::calls, begin);
-    case Mark::call:
-      return open_calls(CallOpening::call, begin);
+    case Mark::call: {
+      // Of a run of > the last three are the mark.
+      size_t last = begin;
+      const auto later = [&] { return std::string_view(reply_.raw).substr(last + 1); };
+      while (format_.tentative && mark_at(later(), format_.call_open) == MarkAt::yes) ++last;
+      put(ReplyEvent::Kind::content, std::string_view(reply_.raw).substr(begin, last - begin));
+      at_ = last + length;
+      return open_calls(CallOpening::call, last);
+    }
   }
 }
 
@@ -245,7 +254,11 @@ void ReplyParser::put(ReplyEvent::Kind kind, std::string_view text) {
   if (stream.wide) out += std::exchange(stream.blanks, {});
   if (out.empty()) return;
   stream.text += out;
-  events_->push_back({kind, 0, std::move(out)});
+  if (events_->size() > fed_ && events_->back().kind == kind) {
+    events_->back().text += out;
+  } else {
+    events_->push_back({kind, 0, std::move(out)});
+  }
 }
 
 }  // namespace hearth::text

@@ -78,6 +78,7 @@ class ReplyParser {
   size_t good_ = 0;         // in a block: what comes before is in calls, or is its opening
   size_t block_ = 0;        // where the block or head begins
   std::vector<ReplyEvent>* events_ = nullptr;
+  size_t fed_ = 0;  // events of earlier pieces
 };
 
 }  // namespace hearth::text
