@@ -1,6 +1,8 @@
 // hearth runs language models on the machine you have. This file turns the command line into one
 // action.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <exception>
 #include <new>
 #include <sstream>
 
@@ -23,6 +25,20 @@ constexpr char kExamples[] = R"(Examples:
   hearth doctor                               what this machine offers
 
 "hearth COMMAND --help" teaches one command.)";
+
+constexpr std::string_view kNoMemory =
+    "hearth: not enough memory: close other programs, or choose a smaller model or context\n";
+
+// Where memory is so short that there is none for an exception, this takes its place. (libstdc++
+// keeps some for exceptions, unless even that was not to be had at the start.)
+[[noreturn]] void end_without_memory() {
+  if (std::current_exception() == nullptr)
+    (void)hearth::os::write_all(2, hearth::as_bytes(kNoMemory), "standard error");
+  std::_Exit(hearth::cli::kExitFailed);
+}
+
+// Before anything that libraries set up in front of main().
+[[gnu::constructor(101)]] void expect_little_memory() { std::set_terminate(end_without_memory); }
 
 // Help and the version go to standard output, where a full disk counts as for any result.
 int show_help(const CLI::App& app, const CLI::Success& help) {
@@ -88,8 +104,7 @@ int main(int argc, char** argv) {
   try {
     return run_program(argc, argv);
   } catch (const std::bad_alloc&) {
-    hearth::cli::say(
-        "hearth: not enough memory: close other programs, or choose a smaller model or context");
+    (void)hearth::os::write_all(2, hearth::as_bytes(kNoMemory), "standard error");
     return hearth::cli::kExitFailed;
   }
 }
