@@ -36,9 +36,8 @@ TEST(ReplyFormatTest, FormatsHaveWhatTheirSyntaxNeeds) {
     EXPECT_EQ(&reply_format_named(format.name), &format) << "a name of its own";
     EXPECT_EQ(format.reasoning_open.empty(), format.reasoning_close.empty()) << format.name;
     EXPECT_EQ(format.calls_open.empty(), format.calls_close.empty()) << format.name;
-    if (format.syntax != CallSyntax::none)
-      EXPECT_TRUE(!format.call_open.empty() || format.bare_calls || !format.head.call.empty())
-          << format.name;
+    const bool opens = !format.call_open.empty() || format.bare_calls || !format.head.call.empty();
+    EXPECT_TRUE(opens || format.syntax == CallSyntax::none) << format.name;
     if (format.syntax == CallSyntax::tags) {
       EXPECT_FALSE(format.call_close.empty()) << format.name;
       EXPECT_FALSE(format.parameter.open.empty()) << format.name;
