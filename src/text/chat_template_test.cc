@@ -26,6 +26,16 @@ class ChatTemplateTest : public testing::Test {
   std::optional<Vocab> vocab_;
 };
 
+TEST_F(ChatTemplateTest, ReasoningIsAKeyOfItsOwn) {
+  const auto chat = parsed("{% for m in messages %}({{ m.reasoning_content }}){% endfor %}");
+  const std::vector<Turn> turns{{Role::user, "Hi"}, {Role::assistant, "x", "why<|im_end|>"}};
+  const auto pieces = chat.render(turns, kNow).value();
+  std::string text;
+  for (const Piece& piece : pieces) text += piece.text;
+  EXPECT_EQ(text, "()(why<|im_end|>)");
+  EXPECT_EQ(pieces.size(), 3U) << "what looks like a control token is words";
+}
+
 TEST_F(ChatTemplateTest, TurnsBecomeAPrompt) {
   const std::vector<Turn> turns{{Role::system, "Be brief."}, {Role::user, "Hi"}};
   const auto pieces = parsed(kChatml).render(turns, kNow);

@@ -93,7 +93,9 @@ TEST(ReplyGoldenTest, WhatATemplateWritesComesBack) {
   for (const Case& c : cases().cases) {
     const Parsed parsed = parse(c, c.text);
     EXPECT_FALSE(parsed.reply.malformed) << c.name << "\n" << c.text;
-    if (!c.format->plain()) EXPECT_EQ(parsed.reply.content, c.want.content) << c.name;
+    if (!c.format->plain()) {
+      EXPECT_EQ(parsed.reply.content, c.want.content) << c.name;
+    }
     EXPECT_EQ(trim(parsed.reply.content), c.want.content) << c.name << "\n" << c.text;
     EXPECT_EQ(parsed.reply.reasoning, c.want.reasoning) << c.name << "\n" << c.text;
     EXPECT_EQ(parsed.reply.raw, c.text);
@@ -104,7 +106,9 @@ TEST(ReplyGoldenTest, WhatATemplateWritesComesBack) {
       EXPECT_EQ(json::parse(call.arguments, nullptr, false), json::parse(c.want.calls[i].arguments))
           << c.name << "\n"
           << call.arguments;
-      if (!c.want.calls[i].id.empty()) EXPECT_EQ(call.id, c.want.calls[i].id) << c.name;
+      if (!c.want.calls[i].id.empty()) {
+        EXPECT_EQ(call.id, c.want.calls[i].id) << c.name;
+      }
     }
   }
 }
@@ -171,7 +175,9 @@ TEST(ReplyGoldenTest, TruncatedRepliesLoseNothing) {
         ASSERT_NE(all.find(word), all.npos) << c.name << ": " << word << "\n"
                                             << text << "\n"
                                             << all;
-      if (!parsed.reply.calls.empty()) ASSERT_EQ(parsed.reply.reasoning, c.want.reasoning) << text;
+      if (!parsed.reply.calls.empty()) {
+        ASSERT_EQ(parsed.reply.reasoning, c.want.reasoning) << text;
+      }
     }
   }
 }

@@ -319,7 +319,7 @@ TEST(ReplyParserTest, MarksInAnyOrderKeepThePromises) {
   rc::check("cuts change nothing", [] {
     const auto& format = *rc::gen::elementOf(std::vector<const ReplyFormat*>([] {
       std::vector<const ReplyFormat*> all;
-      for (const ReplyFormat& format : reply_formats()) all.push_back(&format);
+      for (const ReplyFormat& one : reply_formats()) all.push_back(&one);
       return all;
     }()));
     std::vector<std::string> bits{"{\"name\": \"f\", \"arguments\": ",
