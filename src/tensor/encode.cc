@@ -1,0 +1,88 @@
+#include "tensor/encode.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "tensor/blocks.h"
+#include "tensor/float16.h"
+
+namespace hearth {
+namespace {
+
+template <uint16_t (*convert)(float)>
+void encode_halves(const float* row, size_t n, std::byte* out) {
+  for (size_t i = 0; i < n; ++i) {
+    const uint16_t bits = convert(row[i]);
+    std::memcpy(out + 2 * i, &bits, sizeof bits);
+  }
+}
+
+// Eight bits leave nothing to search for.
+void encode_q8_0(const float* row, size_t n, std::byte* out) {
+  for (size_t first = 0; first < n; first += 32, out += sizeof(BlockQ8_0)) {
+    float peak = 0;
+    for (size_t i = first; i < first + 32; ++i) peak = std::max(peak, std::fabs(row[i]));
+    const float d = peak / 127.0f;
+    const float inverse = d > 0 ? 1.0f / d : 0.0f;
+    BlockQ8_0 block{};
+    block.d_f16 = f32_to_f16(d);
+    for (size_t i = 0; i < 32; ++i)
+      block.quants[i] = static_cast<int8_t>(std::lround(row[first + i] * inverse));
+    std::memcpy(out, &block, sizeof block);
+  }
+}
+
+float mean_square(const float* values, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  return static_cast<float>(sum / static_cast<double>(n));
+}
+
+}  // namespace
+
+bool encodable(DType type) {
+  return type == DType::F32 || type == DType::F16 || type == DType::BF16 ||
+         group_format(type) != nullptr;
+}
+
+RowEncoder::RowEncoder(DType type, size_t columns, const Fitter& fitter)
+    : type_(type), columns_(columns), fitter_(fitter), format_(group_format(type)) {
+  if (format_ == nullptr || type == DType::Q8_0) return;
+  importance_.resize(columns);
+  parts_.resize(columns / static_cast<size_t>(format_->block()));
+}
+
+// How much the square of each weight's error counts. The importance matrix knows the inputs' mean
+// squares only; that large weights of a row tend to meet inputs that move together is what the root
+// stands for. It is llama.cpp's measure: what is compared with its files is the search alone.
+void RowEncoder::weigh(const float* row, const float* importance) {
+  const bool super = format_->block() == kSuperBlock;
+  const size_t span = super ? kSuperBlock : columns_;
+  for (size_t first = 0; first < columns_; first += span) {
+    const float sigma2 = (super ? 2.0f : 1.0f) * mean_square(row + first, span);
+    for (size_t i = first; i < first + span; ++i) {
+      const float size = std::sqrt(sigma2 + row[i] * row[i]);
+      importance_[i] = importance != nullptr ? importance[i] * size : size;
+    }
+  }
+}
+
+void RowEncoder::encode(const float* row, const float* importance, std::byte* out) {
+  if (type_ == DType::F32) {
+    std::memcpy(out, row, columns_ * sizeof(float));
+  } else if (type_ == DType::F16) {
+    encode_halves<f32_to_f16>(row, columns_, out);
+  } else if (type_ == DType::BF16) {
+    encode_halves<f32_to_bf16>(row, columns_, out);
+  } else if (type_ == DType::Q8_0) {
+    encode_q8_0(row, columns_, out);
+  } else {
+    weigh(row, importance);
+    fitter_.fit(*format_, {row, importance_.data(), parts_.size(), parts_.data()});
+    const size_t bytes = traits(type_).block_bytes;
+    for (size_t i = 0; i < parts_.size(); ++i) pack_parts(*format_, parts_[i], out + i * bytes);
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,23 @@
+#include "tensor/fit.h"
+
+#include "tensor/kernels/fit_blocks.h"
+
+namespace hearth {
+
+#if defined(__x86_64__)
+const Fitter& fitter_avx2();
+const Fitter& fitter_avx512();
+#endif
+
+const Fitter& fitter_for(IsaLevel level) {
+#if defined(__x86_64__)
+  if (level == IsaLevel::avx512) return fitter_avx512();
+  if (level != IsaLevel::reference) return fitter_avx2();
+#endif
+  static const Fitter plain{fit_groups};
+  return plain;
+}
+
+const Fitter& best_fitter() { return fitter_for(available_levels().back()); }
+
+}  // namespace hearth

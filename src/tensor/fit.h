@@ -1,0 +1,29 @@
+// Finds the block of a format that stands for given weights with the least weighted squared error.
+//
+// The same numbers give the same block on every machine and with every instruction set.
+#pragma once
+
+#include <cstddef>
+
+#include "tensor/block_parts.h"
+#include "tensor/kernels.h"
+
+namespace hearth {
+
+// Weights of consecutive blocks and how much the square of each one's error counts, both
+// [blocks * format.block()], finite, the latter not negative.
+struct FitArgs {
+  const float* weights = nullptr;
+  const float* importance = nullptr;
+  size_t blocks = 0;
+  BlockParts* out = nullptr;  // [blocks]
+};
+
+struct Fitter {
+  void (*fit)(const GroupFormat& format, const FitArgs& args) = nullptr;
+};
+
+[[nodiscard]] const Fitter& fitter_for(IsaLevel level);
+[[nodiscard]] const Fitter& best_fitter();
+
+}  // namespace hearth

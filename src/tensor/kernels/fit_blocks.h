@@ -1,0 +1,128 @@
+// Brings blocks into lanes, fits them (fit_signed.h, fit_offset.h) and takes their parts out again.
+#pragma once
+
+#include "tensor/fit.h"
+#include "tensor/kernels/fit_offset.h"
+#include "tensor/kernels/fit_signed.h"
+
+namespace hearth {
+namespace {
+
+template <int group_size, int groups_of_block>
+struct BlockLanes {
+  static constexpr int kBlocks = kLanes / groups_of_block;  // side by side
+  static constexpr int kWeights = group_size * groups_of_block;
+
+  // Lanes without a block have weights of no importance.
+  static Groups<group_size> load(const FitArgs& args, size_t first) {
+    Groups<group_size> groups{};
+    for (int l = 0; l < kLanes; ++l) {
+      const size_t block = first + static_cast<size_t>(l / groups_of_block);
+      if (block >= args.blocks) break;
+      const size_t at = (first * groups_of_block + static_cast<size_t>(l)) * group_size;
+      for (int j = 0; j < group_size; ++j) {
+        groups.x[j][l] = args.weights[at + static_cast<size_t>(j)];
+        groups.w[j][l] = args.importance[at + static_cast<size_t>(j)];
+      }
+    }
+    return groups;
+  }
+};
+
+template <class Levels, int group_size, int groups_of_block, int low, int high>
+void fit_signed(const FitArgs& args, int starts, float spread) {
+  using Lanes = BlockLanes<group_size, groups_of_block>;
+  for (size_t first = 0; first < args.blocks; first += Lanes::kBlocks) {
+    const Groups<group_size> g = Lanes::load(args, first);
+    const F scales = free_scale<Levels>(g, starts, spread);
+    F d, multiple;
+    if constexpr (high == 1) {
+      d = halves(scales);
+      multiple = all(1);
+    } else {
+      const SignedSearch<Levels, group_size, groups_of_block, low, high> search{g};
+      const SignedFit fit = search.run(scales);
+      d = fit.d;
+      multiple = fit.multiple;
+    }
+    const F inverse = ratio(all(1), d * multiple);
+    F levels[group_size];
+    for (int j = 0; j < group_size; ++j) levels[j] = Levels::nearest(g.x[j] * inverse);
+    for (int l = 0; l < kLanes; ++l) {
+      const size_t block = first + static_cast<size_t>(l / groups_of_block);
+      if (block >= args.blocks) break;
+      BlockParts& parts = args.out[block];
+      const int at = l % groups_of_block;
+      parts.d = f32_to_f16(d[l]);
+      parts.scales[at] = static_cast<int16_t>(multiple[l]);
+      for (int j = 0; j < group_size; ++j)
+        parts.quants[at * group_size + j] = static_cast<uint8_t>(Levels::quant_of(levels[j][l]));
+    }
+  }
+}
+
+template <int quants, int group_size, int groups_of_block, int most>
+void fit_offset(const FitArgs& args, int starts) {
+  using Lanes = BlockLanes<group_size, groups_of_block>;
+  for (size_t first = 0; first < args.blocks; first += Lanes::kBlocks) {
+    const Groups<group_size> g = Lanes::load(args, first);
+    const OffsetGroup<quants, group_size> problem{g};
+    constexpr bool any_sign = most == 1;
+    const Line lines = free_line(problem, any_sign, starts);
+    OffsetFit fit;
+    if constexpr (any_sign) {
+      fit = {halves(lines.scale), halves(-lines.low), all(1), all(-1), {}};
+    } else {
+      fit = OffsetSearch<quants, group_size, groups_of_block, most>{problem}.run(lines);
+    }
+    const F scale = fit.d * fit.scale;
+    const F low = fit.dmin * fit.min;
+    const F inverse = ratio(all(1), scale);
+    F chosen[group_size];
+    for (int j = 0; j < group_size; ++j) chosen[j] = problem.quant(g.x[j], inverse, low);
+    for (int l = 0; l < kLanes; ++l) {
+      const size_t block = first + static_cast<size_t>(l / groups_of_block);
+      if (block >= args.blocks) break;
+      BlockParts& parts = args.out[block];
+      const int at = l % groups_of_block;
+      parts.d = f32_to_f16(fit.d[l]);
+      parts.dmin = f32_to_f16(fit.dmin[l]);
+      parts.scales[at] = static_cast<int16_t>(fit.scale[l]);
+      parts.mins[at] = static_cast<int16_t>(fit.min[l]);
+      for (int j = 0; j < group_size; ++j)
+        parts.quants[at * group_size + j] = static_cast<uint8_t>(chosen[j][l]);
+    }
+  }
+}
+
+void fit_groups(const GroupFormat& format, const FitArgs& args) {
+  switch (format.type) {
+    case DType::Q4_0:
+      return fit_signed<Uniform<16>, 32, 1, 1, 1>(args, 33, 0.16f);
+    case DType::Q5_0:
+      return fit_signed<Uniform<32>, 32, 1, 1, 1>(args, 25, 0.08f);
+    case DType::Q3_K:
+      return fit_signed<Uniform<8>, 16, 16, -32, 31>(args, 25, 0.32f);
+    case DType::Q6_K:
+      return fit_signed<Uniform<64>, 16, 16, -128, 127>(args, 13, 0.04f);
+    case DType::IQ4_NL:
+      return fit_signed<Sixteen, 32, 1, 1, 1>(args, 25, 0.2f);
+    case DType::IQ4_XS:
+      return fit_signed<Sixteen, 32, 8, -32, 31>(args, 25, 0.2f);
+    case DType::Q2_K:
+      return fit_offset<4, 16, 16, 15>(args, 12);
+    case DType::Q4_K:
+      return fit_offset<16, 32, 8, 63>(args, 14);
+    case DType::Q5_K:
+      return fit_offset<32, 32, 8, 63>(args, 14);
+    case DType::Q4_1:
+      return fit_offset<16, 32, 1, 1>(args, 14);
+    case DType::Q5_1:
+      return fit_offset<32, 32, 1, 1>(args, 14);
+    default:
+      return;
+  }
+}
+
+}  // namespace
+}  // namespace hearth

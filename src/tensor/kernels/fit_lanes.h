@@ -1,0 +1,89 @@
+// Sixteen groups of weights side by side: lane l of every vector belongs to group l. Nothing is ever
+// added across lanes of a vector but by plain loops in the order of lanes, and nothing is fused, so
+// that each instruction set gives the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tensor/float16.h"
+
+// Vectors wider than the machine's are passed in memory; everything here stays in one file anyway.
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace hearth {
+namespace {
+
+inline constexpr int kLanes = 16;
+using F = float __attribute__((vector_size(kLanes * sizeof(float))));
+using I = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
+
+inline F all(float value) { return F{} + value; }
+inline F larger(F a, F b) { return a > b ? a : b; }
+inline F smaller(F a, F b) { return a < b ? a : b; }
+inline F absolute(F a) { return larger(a, -a); }
+inline F choose(I which, F a, F b) { return which ? a : b; }
+
+// To the nearest whole number, the even one in the middle, for |a| < 2^22.
+inline F whole(F a) {
+  const float big = 12582912.0f;  // 1.5 * 2^23: no bits behind the point are left
+  return (a + big) - big;
+}
+
+// a / b, 0 where b is 0.
+inline F ratio(F a, F b) {
+  const I none = b == all(0);
+  const F safe = choose(none, all(1), b);
+  return choose(none, all(0), a / safe);
+}
+
+// As a half holds it; too large a number becomes the largest.
+inline float as_half(float value) {
+  if (value > 65504.0f) return 65504.0f;
+  if (value < -65504.0f) return -65504.0f;
+  return f16_to_f32(f32_to_f16(value));
+}
+
+// Groups in lanes: weights and importance of weight j of every group.
+template <int group>
+struct Groups {
+  F x[group];
+  F w[group];
+};
+
+// What belongs to blocks that share a scale of scales: the sum over the lanes of each block, in all
+// of its lanes.
+template <int lanes_of_block>
+F sum_of_block(F a) {
+  F sums{};
+  for (int first = 0; first < kLanes; first += lanes_of_block) {
+    float sum = 0;
+    for (int l = first; l < first + lanes_of_block; ++l) sum += a[l];
+    for (int l = first; l < first + lanes_of_block; ++l) sums[l] = sum;
+  }
+  return sums;
+}
+
+// The value at the largest magnitude among the lanes of each block, in all of its lanes.
+template <int lanes_of_block>
+F peak_of_block(F a) {
+  F peaks{};
+  for (int first = 0; first < kLanes; first += lanes_of_block) {
+    float peak = 0;
+    for (int l = first; l < first + lanes_of_block; ++l) {
+      const float magnitude = a[l] < 0 ? -a[l] : a[l];
+      if (magnitude > (peak < 0 ? -peak : peak)) peak = a[l];
+    }
+    for (int l = first; l < first + lanes_of_block; ++l) peaks[l] = peak;
+  }
+  return peaks;
+}
+
+inline F halves(F a) {
+  F out{};
+  for (int l = 0; l < kLanes; ++l) out[l] = as_half(a[l]);
+  return out;
+}
+
+}  // namespace
+}  // namespace hearth

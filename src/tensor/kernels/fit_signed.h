@@ -1,0 +1,169 @@
+// Fits groups whose weights are scale * level: levels that a quant names, from -quants / 2 on
+// (Uniform), or the sixteen of IQ4 (Sixteen).
+//
+// For a given scale the best quants are the nearest ones, and for given quants the best scale is a
+// quotient, so the search is one over the scale alone: many starting points, then the two steps in
+// turn until nothing changes. Scales that are whole multiples of a block's scale are then tried one
+// step up and down, and the block's scale is solved once more for what they chose.
+#pragma once
+
+#include "tensor/codebooks.h"
+#include "tensor/kernels/fit_lanes.h"
+
+namespace hearth {
+namespace {
+
+template <int quants>
+struct Uniform {
+  static constexpr float kLow = -quants / 2;
+  static constexpr float kHigh = quants / 2 - 1;
+  // The level nearest to a value in units of the scale.
+  static F nearest(F value) { return whole(smaller(larger(value, all(kLow)), all(kHigh))); }
+  static int quant_of(float level) { return static_cast<int>(level) + quants / 2; }
+};
+
+struct Sixteen {
+  static constexpr float kLow = -127;
+  static constexpr float kHigh = 113;
+  static F nearest(F value) {
+    F level = all(kIq4Values[0]);
+    for (int k = 1; k < 16; ++k) {
+      const float middle = 0.5f * static_cast<float>(kIq4Values[k - 1] + kIq4Values[k]);
+      level = choose(value > all(middle), all(kIq4Values[k]), level);
+    }
+    return level;
+  }
+  static int quant_of(float level) {
+    for (int k = 0; k < 16; ++k) {
+      if (static_cast<float>(kIq4Values[k]) == level) return k;
+    }
+    return 0;
+  }
+};
+
+// Weighted products with the levels that an inverse scale gives.
+struct Products {
+  F xl{};  // sum of w x level
+  F ll{};  // sum of w level^2
+};
+
+template <class Levels, int group>
+Products products(const Groups<group>& g, F inverse) {
+  Products p;
+  for (int j = 0; j < group; ++j) {
+    const F level = Levels::nearest(g.x[j] * inverse);
+    const F wl = g.w[j] * level;
+    p.xl += wl * g.x[j];
+    p.ll += wl * level;
+  }
+  return p;
+}
+
+// How much of the weighted squares a best scale explains; the rest is the error.
+inline F explained(const Products& p) { return ratio(p.xl * p.xl, p.ll); }
+
+// The best scale of each group when it may be any number.
+template <class Levels, int group>
+F free_scale(const Groups<group>& g, int starts, float spread) {
+  F peak{};
+  for (int j = 0; j < group; ++j)
+    peak = choose(absolute(g.x[j]) > absolute(peak), g.x[j], peak);
+  const F per_peak = ratio(all(1), peak);
+  F best = all(-1);
+  F scale{};
+  const auto attempt = [&](F inverse) {
+    const Products p = products<Levels>(g, inverse);
+    const F found = explained(p);
+    const I better = found > best;
+    best = choose(better, found, best);
+    scale = choose(better, ratio(p.xl, p.ll), scale);
+  };
+  // The peak may stand at either end of the levels, or beyond it.
+  for (int k = 0; k < starts; ++k) {
+    const float stretch =
+        1 + spread * (static_cast<float>(2 * k) / static_cast<float>(starts - 1) - 1);
+    attempt(per_peak * all(Levels::kLow * stretch));
+    attempt(per_peak * all(Levels::kHigh * stretch));
+  }
+  for (int step = 0; step < 2; ++step) attempt(ratio(all(1), scale));
+  return scale;
+}
+
+// Weighted squared error with the nearest levels.
+template <class Levels, int group>
+F error_at(const Groups<group>& g, F scale) {
+  const F inverse = ratio(all(1), scale);
+  F error{};
+  for (int j = 0; j < group; ++j) {
+    const F rest = g.x[j] - scale * Levels::nearest(g.x[j] * inverse);
+    error += g.w[j] * rest * rest;
+  }
+  return error;
+}
+
+// A block's scale d, the whole multiples of it that its groups have, and their errors.
+struct SignedFit {
+  F d{};
+  F multiple{};
+  F error{};  // of each block, in all of its lanes
+};
+
+template <class Levels, int group, int lanes_of_block, int low, int high>
+struct SignedSearch {
+  const Groups<group>& g;
+
+  // The best multiples near those that bring d closest to the free scales.
+  SignedFit multiples(F d, F near) const {
+    SignedFit fit;
+    fit.d = d;
+    const F center = smaller(larger(whole(near), all(low)), all(high));
+    F best = error_at<Levels>(g, d * center);
+    fit.multiple = center;
+    for (const float step : {-1.0f, 1.0f}) {
+      const F other = smaller(larger(center + step, all(low)), all(high));
+      const F error = error_at<Levels>(g, d * other);
+      const I better = error < best;
+      best = choose(better, error, best);
+      fit.multiple = choose(better, other, fit.multiple);
+    }
+    fit.error = sum_of_block<lanes_of_block>(best);
+    return fit;
+  }
+
+  // The d that suits the multiples and the levels that they choose.
+  F solve(const SignedFit& fit) const {
+    const F scale = fit.d * fit.multiple;
+    const Products p = products<Levels>(g, ratio(all(1), scale));
+    return halves(ratio(sum_of_block<lanes_of_block>(p.xl * fit.multiple),
+                        sum_of_block<lanes_of_block>(p.ll * fit.multiple * fit.multiple)));
+  }
+
+  SignedFit run(F scales) const {
+    const F peak = peak_of_block<lanes_of_block>(scales);
+    SignedFit best;
+    const auto take = [&](const SignedFit& fit, bool first) {
+      const I better = fit.error < best.error;
+      if (first) {
+        best = fit;
+        return;
+      }
+      best.d = choose(better, fit.d, best.d);
+      best.multiple = choose(better, fit.multiple, best.multiple);
+      best.error = choose(better, fit.error, best.error);
+    };
+    bool first = true;
+    for (const float end : {float(low), float(low) * 0.93f, float(high), float(high) * 0.93f}) {
+      const F d = halves(peak / end);
+      take(multiples(d, ratio(scales, d)), first);
+      first = false;
+    }
+    for (int step = 0; step < 3; ++step) {
+      const F d = solve(best);
+      take(multiples(d, best.multiple * ratio(best.d, d)), false);
+    }
+    return best;
+  }
+};
+
+}  // namespace
+}  // namespace hearth
