@@ -14,34 +14,6 @@ double negative_log_likelihood(std::span<const float> logits, text::Token token)
   return std::log(total) - static_cast<double>(logits[static_cast<size_t>(token)] - best);
 }
 
-// Input and targets of one window: position i of `input` predicts targets[i]; scored from `first`
-// to `end`.
-struct Window {
-  std::vector<text::Token> input;
-  std::vector<text::Token> targets;
-  size_t first = 0;
-  size_t end = 0;
-};
-
-Window make_window(std::span<const text::Token> tokens, std::optional<text::Token> bos,
-                   WindowScoring scoring) {
-  const size_t n = tokens.size();
-  Window window;
-  if (scoring == WindowScoring::every_token) {
-    window.input.assign(tokens.begin(), tokens.end() - 1);
-    window.input.insert(window.input.begin(), bos.value_or(tokens[0]));
-    window.targets.assign(tokens.begin(), tokens.end());
-    window.end = n;
-    return window;
-  }
-  window.input.assign(tokens.begin(), tokens.end());
-  if (bos) window.input[0] = *bos;
-  window.targets.assign(tokens.begin() + 1, tokens.end());
-  window.first = n / 2;
-  window.end = n - 1;
-  return window;
-}
-
 }  // namespace
 
 Result<PerplexityResult> perplexity(Session& session, std::span<const text::Token> tokens,
@@ -51,25 +23,18 @@ Result<PerplexityResult> perplexity(Session& session, std::span<const text::Toke
     return fail(ErrorCode::bad_usage, "a window of ", window,
                 " tokens is out of range: choose 4 to the context of ", session.context());
   }
-  const size_t windows = std::min(tokens.size() / window, max_windows);
-  if (windows == 0) {
-    return fail(ErrorCode::bad_usage, "the text has ", tokens.size(),
-                " tokens, fewer than one window of ", window,
-                ": give a longer text or a smaller -c");
-  }
-  const text::Tokenizer* tokenizer = session.model().tokenizer();
-  const auto bos = tokenizer != nullptr && tokenizer->vocab().add_bos() ? tokenizer->vocab().bos()
-                                                                        : std::nullopt;
+  HEARTH_TRY(const TextWindows windows,
+             TextWindows::cut(session.model(), tokens, window, max_windows, scoring));
   const size_t n_vocab = session.model().config().n_vocab;
   PerplexityResult result;
   double sum = 0;
   double squares = 0;
-  for (size_t w = 0; w < windows; ++w) {
-    const Window part = make_window(tokens.subspan(w * window, window), bos, scoring);
-    session.rewind(0);
-    HEARTH_CHECK(session.advance_with_logits(
-        part.input, [&](size_t first, size_t count, std::span<const float> logits) -> Result<void> {
-          for (size_t i = std::max(first, part.first); i < std::min(first + count, part.end); ++i) {
+  for (size_t w = 0; w < windows.count(); ++w) {
+    const TextWindow part = windows.window(w);
+    HEARTH_CHECK(compute_scored(
+        session, part,
+        [&](size_t first, size_t count, std::span<const float> logits) -> Result<void> {
+          for (size_t i = first; i < first + count; ++i) {
             const double nll = negative_log_likelihood(
                 logits.subspan((i - first) * n_vocab, n_vocab), part.targets[i]);
             sum += nll;

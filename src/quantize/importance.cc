@@ -261,17 +261,12 @@ Result<void> merge(ImportanceMatrix& into, const ImportanceMatrix& other) {
   return {};
 }
 
-Result<std::vector<float>> mean_squares(const TensorImportance& importance, std::string_view name,
-                                        size_t columns, size_t matrices) {
-  if (importance.sums.size() != columns * matrices ||
-      (importance.matrices() != 1 && importance.matrices() != matrices)) {
-    return fail(ErrorCode::bad_file, "the importance matrix is of another model: for tensor '",
-                printable(name), "' it has ", importance.matrices(), " x ", importance.columns,
-                " sums, but the model needs ", matrices, " x ", columns);
-  }
-  std::vector<float> means(importance.sums.size());
-  for (size_t i = 0; i < means.size(); ++i) means[i] = importance.mean_square(i);
-  return means;
+Result<void> recut(TensorImportance& importance, std::string_view name, size_t columns,
+                   size_t matrices) {
+  if (importance.sums.size() == columns * matrices && cut(importance, matrices)) return {};
+  return fail(ErrorCode::bad_file, "the importance matrix is of another model: for tensor '",
+              printable(name), "' it has ", importance.matrices(), " x ", importance.columns,
+              " sums, but the model needs ", matrices, " x ", columns);
 }
 
 }  // namespace hearth::quantize

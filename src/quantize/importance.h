@@ -60,10 +60,9 @@ using Sink = std::function<Result<void>(Bytes)>;
 // are means, every chunk counts as one of `into`'s.
 [[nodiscard]] Result<void> merge(ImportanceMatrix& into, const ImportanceMatrix& other);
 
-// The mean squares of a tensor's inputs [matrices][columns], whichever way the file has cut them.
-// An error when it holds another number of them; `name` is for that.
-[[nodiscard]] Result<std::vector<float>> mean_squares(const TensorImportance& importance,
-                                                      std::string_view name, size_t columns,
-                                                      size_t matrices);
+// Files may hold the sums of several matrices as those of one, under one count: cuts them as the
+// model has them. An error when there are more or fewer; `name` is for that.
+[[nodiscard]] Result<void> recut(TensorImportance& importance, std::string_view name,
+                                 size_t columns, size_t matrices);
 
 }  // namespace hearth::quantize
