@@ -187,10 +187,9 @@ void add_imatrix(CLI::App& app, Action& chosen) {
       ->check(not_empty());
   command
       ->add_option("--in-file", options->inputs,
-                   "A matrix whose sums are added; may be given more than once, and without -f")
+                   "A matrix whose sums are added, or several with commas; also without -f")
       ->type_name("FILE")
-      ->expected(1)
-      ->take_all();
+      ->delimiter(',');
   command->add_option("--chunks", options->chunks, "Windows at most (default: the whole text)")
       ->type_name("N")
       ->check(whole_number(1, INT32_MAX));
