@@ -45,7 +45,7 @@ struct Difference {
 };
 
 void Difference::add(std::span<const float> p, std::span<const float> q) {
-  const auto token = quantize::compare(quantize::Distribution(p), quantize::Distribution(q), 0);
+  const auto token = quantize::compare(engine::Distribution(p), engine::Distribution(q), 0);
   kl += token.kl;
   same_top += token.same_top ? 1 : 0;
   ++tokens;

@@ -133,6 +133,14 @@ class Labels {
   std::vector<Box> taken_;
 };
 
+// Towards its point, since letters take less room than a box is wide.
+std::string label_in(const Box& box, double point, std::string_view label) {
+  const double baseline = box.bottom - 3;
+  if (box.left >= point) return words(box.left, baseline, "start", "l", label);
+  if (box.right <= point) return words(box.right, baseline, "end", "l", label);
+  return words((box.left + box.right) / 2, baseline, "middle", "l", label);
+}
+
 std::string axes(const Scale& scale, std::string_view x_title, std::string_view y_title) {
   std::string out;
   const double step = round_step(scale.x_most, 8);
@@ -145,7 +153,8 @@ std::string axes(const Scale& scale, std::string_view x_title, std::string_view 
   for (double power = scale.y_least; power <= scale.y_most; ++power) {
     const double y = scale.y(std::pow(10, power));
     out += line(kLeft, y, kRight, y, "g");
-    out += words(kLeft - 8, y + 4, "end", "s", cat(std::pow(10, power)));
+    out += words(kLeft - 8, y + 4, "end", "s",
+                 fixed(std::pow(10, power), static_cast<int>(std::max(0.0, -power))));
     for (int digit = 2; digit < 10 && power < scale.y_most; ++digit) {
       const double minor = scale.y(digit * std::pow(10, power));
       out += line(kLeft, minor, kRight, minor, "h");
@@ -187,7 +196,7 @@ std::string scatter_plot(std::string_view title, std::string_view x_title, std::
     if (std::hypot(near_x - x, near_y - y) > 2 * kRadius + 4)
       out += line(x, y, near_x, near_y, "k");
     out += cat("<circle cx=\"", number(x), "\" cy=\"", number(y), "\" r=\"", kRadius, "\"/>\n");
-    out += words((box.left + box.right) / 2, box.bottom - 3, "middle", "l", label);
+    out += label_in(box, x, label);
   }
   return out + "</svg>\n";
 }

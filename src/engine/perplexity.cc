@@ -3,18 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/distribution.h"
+
 namespace hearth::engine {
-namespace {
-
-// -log softmax(logits)[token], in double.
-double negative_log_likelihood(std::span<const float> logits, text::Token token) {
-  const float best = *std::max_element(logits.begin(), logits.end());
-  double total = 0;
-  for (const float logit : logits) total += std::exp(static_cast<double>(logit - best));
-  return std::log(total) - static_cast<double>(logits[static_cast<size_t>(token)] - best);
-}
-
-}  // namespace
 
 Result<PerplexityResult> perplexity(Session& session, std::span<const text::Token> tokens,
                                     size_t window, size_t max_windows, WindowScoring scoring,
@@ -35,8 +26,8 @@ Result<PerplexityResult> perplexity(Session& session, std::span<const text::Toke
         session, part,
         [&](size_t first, size_t count, std::span<const float> logits) -> Result<void> {
           for (size_t i = first; i < first + count; ++i) {
-            const double nll = negative_log_likelihood(
-                logits.subspan((i - first) * n_vocab, n_vocab), part.targets[i]);
+            const Distribution next(logits.subspan((i - first) * n_vocab, n_vocab));
+            const double nll = -next.log_probability(static_cast<size_t>(part.targets[i]));
             sum += nll;
             squares += nll * nll;
             ++result.scored_tokens;

@@ -5,6 +5,9 @@
 #include <utility>
 
 namespace hearth::quantize {
+
+using engine::Distribution;
+
 namespace {
 
 // Mean and its standard error of count values, from their sum and the sum of their squares.
@@ -43,14 +46,6 @@ double percentile(std::span<const double> sorted, double share) {
 
 }  // namespace
 
-Distribution::Distribution(std::span<const float> all) : logits(all) {
-  top = static_cast<size_t>(std::max_element(all.begin(), all.end()) - all.begin());
-  const float best = all[top];
-  double sum = 0;
-  for (const float logit : all) sum += std::exp(static_cast<double>(logit - best));
-  log_sum = std::log(sum) + static_cast<double>(best);
-}
-
 TokenDivergence compare(const Distribution& reference, const Distribution& candidate,
                         text::Token next) {
   TokenDivergence token;
@@ -58,11 +53,11 @@ TokenDivergence compare(const Distribution& reference, const Distribution& candi
   token.reference = reference.log_probability(at);
   token.candidate = candidate.log_probability(at);
   token.same_top = reference.top == candidate.top;
-  // Logits are differences of near numbers, which floats hold exactly: taken first, little is lost.
   const double shift = reference.log_sum - candidate.log_sum;
   for (size_t i = 0; i < reference.logits.size(); ++i) {
     const double p = std::exp(reference.log_probability(i));
-    token.kl += p * (static_cast<double>(reference.logits[i] - candidate.logits[i]) - shift);
+    token.kl += p * (static_cast<double>(reference.logits[i]) -
+                     static_cast<double>(candidate.logits[i]) - shift);
   }
   // It is never negative; what is left of rounding is.
   token.kl = token.kl < 0 ? 0.0 : token.kl;

@@ -9,21 +9,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/distribution.h"
 #include "engine/text_windows.h"
 
 namespace hearth::quantize {
-
-// Logits of all tokens as a distribution over them: log p[i] = logits[i] - log_sum.
-struct Distribution {
-  std::span<const float> logits;
-  double log_sum = 0;
-  size_t top = 0;  // the most likely token
-
-  explicit Distribution(std::span<const float> logits);
-  [[nodiscard]] double log_probability(size_t token) const {
-    return static_cast<double>(logits[token]) - log_sum;
-  }
-};
 
 // One position of a text.
 struct TokenDivergence {
@@ -33,8 +22,8 @@ struct TokenDivergence {
   bool same_top = false;
 };
 
-[[nodiscard]] TokenDivergence compare(const Distribution& reference, const Distribution& candidate,
-                                      text::Token next);
+[[nodiscard]] TokenDivergence compare(const engine::Distribution& reference,
+                                      const engine::Distribution& candidate, text::Token next);
 
 struct Estimate {
   double value = 0;
