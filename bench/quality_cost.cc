@@ -3,7 +3,6 @@
 // format costs) and of the file as it is normally computed (what the fast kernels cost on top).
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
@@ -13,6 +12,7 @@
 #include "engine/session.h"
 #include "os/file.h"
 #include "os/system.h"
+#include "quantize/divergence.h"
 
 namespace hearth::bench {
 namespace {
@@ -44,23 +44,10 @@ struct Difference {
   [[nodiscard]] double top() const { return same_top / static_cast<double>(tokens); }
 };
 
-double log_sum_exp(std::span<const float> logits, float best) {
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit - best));
-  return std::log(sum) + static_cast<double>(best);
-}
-
 void Difference::add(std::span<const float> p, std::span<const float> q) {
-  const auto top_p = std::max_element(p.begin(), p.end());
-  const auto top_q = std::max_element(q.begin(), q.end());
-  const double log_p = log_sum_exp(p, *top_p);
-  const double log_q = log_sum_exp(q, *top_q);
-  for (size_t i = 0; i < p.size(); ++i) {
-    const double a = static_cast<double>(p[i]) - log_p;
-    const double b = static_cast<double>(q[i]) - log_q;
-    kl += std::exp(a) * (a - b);
-  }
-  same_top += top_p - p.begin() == top_q - q.begin() ? 1 : 0;
+  const auto token = quantize::compare(engine::Distribution(p), engine::Distribution(q), 0);
+  kl += token.kl;
+  same_top += token.same_top ? 1 : 0;
   ++tokens;
 }
 

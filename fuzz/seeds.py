@@ -57,6 +57,23 @@ def gguf_seeds():
     yield "bpe_eos", b"\4\1\0" + u32("tokenizer.ggml.eos_token_id", 3)
 
 
+def importance_seeds():
+    """A file of each format: two tensors, of which one has two experts."""
+    floats = lambda *values: struct.pack(f"<{len(values)}f", *values)
+    keys = [key("general.type", 8, text("imatrix")),
+            key("imatrix.datasets", 9, array(8, 1, text("a.txt"))),
+            key("imatrix.chunk_count", 4, struct.pack("<I", 3)),
+            key("imatrix.chunk_size", 4, struct.pack("<I", 512))]
+    tensors = [tensor("a.weight.in_sum2", [3, 1], 0, 0), tensor("a.weight.counts", [1, 1], 0, 32),
+               tensor("b.weight.in_sum2", [2, 2], 0, 64), tensor("b.weight.counts", [1, 2], 0, 96)]
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys)) + b"".join(keys + tensors)
+    data = [floats(1, 2, 3), floats(4), floats(5, 6, 0, 0), floats(7, 0)]
+    yield "gguf", head + bytes(-len(head) % 32) + b"".join(d.ljust(32, b"\0") for d in data)
+    entry = struct.pack("<i", 1) + b"a" + struct.pack("<ii", 4, 2) + floats(1, 2)
+    yield "legacy", struct.pack("<i", 1) + entry
+    yield "legacy_end", struct.pack("<i", 1) + entry + struct.pack("<ii", 9, 1) + b"t"
+
+
 TEXTS = ("Hello world", "  two  spaces ", "abab aaa ab", "na\u00efve \u65e5\u672c \U0001f680",
          "it's 12345 o'clock\n\n",
          "camelCase \u00c9COLE 1234567 <sentinel:1>IMGIMGABZ \u4f60\u597d e\u0301",
@@ -109,6 +126,7 @@ def main():
         print(__doc__.strip(), file=sys.stderr)
         return 2
     seeds = {"fuzz_gguf": dict(gguf_seeds()),
+             "fuzz_importance": dict(importance_seeds()),
              "fuzz_reply": dict(reply_seeds()),
              "fuzz_template": dict(template_seeds()),
              "fuzz_tokenizer": {**{f"text{i}": t.encode() for i, t in enumerate(TEXTS)},

@@ -21,6 +21,8 @@ void add_tokenize(CLI::App& app, Action& chosen);
 void add_template(CLI::App& app, Action& chosen);
 void add_logits(CLI::App& app, Action& chosen);
 void add_perplexity(CLI::App& app, Action& chosen);
+void add_compare(CLI::App& app, Action& chosen);
+void add_imatrix(CLI::App& app, Action& chosen);
 void add_embed(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);

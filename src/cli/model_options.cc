@@ -16,13 +16,21 @@ constexpr std::string_view kBundledModel = "hearth-stories-6m-q8_0.gguf";
 }  // namespace
 
 void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags) {
+  command
+      .add_option("-m,--model", options.path,
+                  "GGUF file (default: the story model that comes with hearth)")
+      ->type_name("FILE")
+      ->check(not_empty());
+  if (flags == ModelFlags::file_only) return;
+  add_compute_flags(command, options);
+  command.add_flag("--exact", options.exact,
+                   "Do not round activations to 8 bits: slow, shows what the file itself is worth");
+}
+
+void add_compute_flags(CLI::App& command, ModelOptions& options) {
   const auto add = [&](const char* names, auto& target, const char* type, const char* help) {
     return command.add_option(names, target, help)->type_name(type);
   };
-  add("-m,--model", options.path, "FILE",
-      "GGUF file (default: the story model that comes with hearth)")
-      ->check(not_empty());
-  if (flags == ModelFlags::file_only) return;
   add("-c,--ctx-size", options.context, "N",
       "Tokens that fit, prompt and answer (default: the model's, at most 4096)")
       ->check(whole_number(0, model::kMaxContext));
@@ -38,8 +46,6 @@ void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags)
   add("--cache-type-v", options.kv_values, "TYPE", "And of the values, which must be equal");
   add("--isa", options.isa, "NAME",
       "Instruction set: reference, avx2, avxvnni or avx512 (default: the best of this CPU)");
-  command.add_flag("--exact", options.exact,
-                   "Do not round activations to 8 bits: slow, shows what the file itself is worth");
 }
 
 void add_sampling_flags(CLI::App& command, sample::SamplingParams& params) {

@@ -43,6 +43,8 @@ struct Speculation {
 enum class ModelFlags { file_only, compute };
 
 void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags);
+// How a model is computed, where the command names its files in another way: all but -m, --exact.
+void add_compute_flags(CLI::App& command, ModelOptions& options);
 void add_sampling_flags(CLI::App& command, sample::SamplingParams& params);
 // -n: at most so many tokens; -1 or no flag leaves SIZE_MAX.
 void add_length_flag(CLI::App& command, size_t& max_tokens);

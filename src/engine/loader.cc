@@ -1,5 +1,6 @@
 #include "engine/loader.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hearth::engine {
@@ -10,8 +11,24 @@ Result<gguf::File> open_part(const std::string& path, ModelFile& model_file) {
   Result<gguf::File> parsed = gguf::parse(mapped.bytes());
   if (!parsed) return fail_with_context(printable(path, 400), parsed.error());
   model_file.bytes += mapped.bytes().size();
-  model_file.parts.push_back(std::move(mapped));
+  model_file.parts.push_back(std::make_shared<const os::MappedFile>(std::move(mapped)));
   return parsed;
+}
+
+Result<void> replace(gguf::File& file, const gguf::TensorInfo& tensor) {
+  const auto same_name = [&](const gguf::TensorInfo& each) { return each.name == tensor.name; };
+  const auto place = std::find_if(file.tensors.begin(), file.tensors.end(), same_name);
+  if (place == file.tensors.end()) {
+    return fail(ErrorCode::internal, "the model has no tensor '", printable(tensor.name), "'");
+  }
+  const auto row = row_bytes(tensor.type, place->dims[0]);
+  if (tensor.dims != place->dims || !row || tensor.data.size() != *row * place->rows()) {
+    return fail(ErrorCode::internal, "tensor '", printable(tensor.name), "' cannot be replaced by ",
+                tensor.data.size(), " bytes of ", name_of(tensor.type));
+  }
+  place->type = tensor.type;
+  place->data = tensor.data;
+  return {};
 }
 
 }  // namespace
@@ -53,7 +70,21 @@ Result<std::unique_ptr<const LoadedModel>> LoadedModel::load(const std::string& 
                 " tokens, but the model has weights for ", loaded->config().n_vocab, " only");
   }
   loaded->warnings_ = tokenizer->warnings();
-  loaded->tokenizer_ = *std::move(tokenizer);
+  loaded->tokenizer_ = std::make_shared<const text::Tokenizer>(*std::move(tokenizer));
+  return loaded;
+}
+
+Result<std::unique_ptr<const LoadedModel>> LoadedModel::with_tensors(
+    std::span<const gguf::TensorInfo> tensors, std::shared_ptr<const void> owner) const {
+  auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel);
+  loaded->file_ = file_;
+  for (const gguf::TensorInfo& tensor : tensors) HEARTH_CHECK(replace(loaded->file_.gguf, tensor));
+  HEARTH_TRY(loaded->model_, model::bind(loaded->file_.gguf));
+  loaded->tokenizer_ = tokenizer_;
+  loaded->tokenizer_error_ = tokenizer_error_;
+  loaded->warnings_ = warnings_;
+  loaded->owners_ = owners_;
+  if (owner != nullptr) loaded->owners_.push_back(std::move(owner));
   return loaded;
 }
 

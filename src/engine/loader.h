@@ -2,7 +2,7 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,9 +16,9 @@
 namespace hearth::engine {
 
 // A GGUF file (all its parts) mapped and parsed. Everything that refers into it must not outlive
-// it.
+// it and its copies, which share the mapping.
 struct ModelFile {
-  std::vector<os::MappedFile> parts;
+  std::vector<std::shared_ptr<const os::MappedFile>> parts;
   gguf::File gguf;
   uint64_t bytes = 0;  // of all parts
 };
@@ -32,15 +32,19 @@ class LoadedModel {
  public:
   [[nodiscard]] static Result<std::unique_ptr<const LoadedModel>> load(const std::string& path);
 
+  // The same model with other weights: each of `tensors` takes the place of the one of its name,
+  // which must have its shape; type and data are its own. The data must outlive the model, unless
+  // `owner` keeps it. Shares the mapping and the tokenizer with this one, which may go.
+  [[nodiscard]] Result<std::unique_ptr<const LoadedModel>> with_tensors(
+      std::span<const gguf::TensorInfo> tensors, std::shared_ptr<const void> owner = nullptr) const;
+
   [[nodiscard]] const ModelFile& file() const { return file_; }
   [[nodiscard]] const model::Model& model() const { return model_; }
   [[nodiscard]] const model::ModelConfig& config() const { return model_.config; }
   [[nodiscard]] const ReadAhead& read_ahead() const { return read_ahead_; }
 
   // Null when the file has no tokenizer that hearth knows; tokenizer_error() says why.
-  [[nodiscard]] const text::Tokenizer* tokenizer() const {
-    return tokenizer_ ? &*tokenizer_ : nullptr;
-  }
+  [[nodiscard]] const text::Tokenizer* tokenizer() const { return tokenizer_.get(); }
   [[nodiscard]] const Error& tokenizer_error() const { return tokenizer_error_; }
 
   // What may make answers worse with this file, one line each; for the user.
@@ -50,9 +54,10 @@ class LoadedModel {
   LoadedModel() = default;
   ModelFile file_;
   model::Model model_;
-  std::optional<text::Tokenizer> tokenizer_;
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
   Error tokenizer_error_;
   std::vector<std::string> warnings_;
+  std::vector<std::shared_ptr<const void>> owners_;  // of weights that are not in the file
   ReadAhead read_ahead_;  // last, so that it stops before the file is unmapped
 };
 

@@ -7,17 +7,9 @@
 
 #include "base/result.h"
 #include "engine/session.h"
+#include "engine/text_windows.h"
 
 namespace hearth::engine {
-
-enum class WindowScoring {
-  // As llama-perplexity does it: the text begins with BOS, each window's first token is replaced by
-  // BOS, and
-  // only the tokens of its second half but the last are scored, so that each has context.
-  second_half,
-  // Every token is scored: the input of a window of n tokens is BOS and its first n - 1.
-  every_token,
-};
 
 struct PerplexityResult {
   double perplexity = 0;

@@ -159,9 +159,26 @@ Activations Experts::gather(const ExpertsWeights& weights, const Activations& x)
   return gathered;
 }
 
+void Experts::observe(const LinearSet& linears, const Activations& x, Columns columns) const {
+  if (!linears_.observed()) return;
+  for (const Group& group : groups_) {
+    const Linear linear = linears.at(group.expert);
+    if (columns == Columns::of_places) {
+      linears_.observe(linear, x.part(group.first_place, group.visits));
+      continue;
+    }
+    for (size_t i = 0; i < group.visits; ++i) {
+      linears_.observe(linear, x.part(visits_[group.first_visit + i].column, 1));
+    }
+  }
+}
+
 void Experts::compute_hidden(const ExpertsWeights& weights, const Activations& x) {
   const Kernels& kernels = linears_.kernels();
   const bool together = linears_.path() == Path::prompt;
+  const Columns columns = together ? Columns::of_places : Columns::of_visits;
+  observe(weights.gate, x, columns);
+  observe(weights.up, x, columns);
   const size_t per_chunk = linears_.rows_per_chunk(n_ff_);
   const size_t chunks = chunk_count(n_ff_, per_chunk);
   linears_.pool().run(groups_.size() * chunks, [&](size_t item, size_t thread) {
@@ -196,6 +213,7 @@ void Experts::compute_hidden(const ExpertsWeights& weights, const Activations& x
 void Experts::add_results(const ExpertsWeights& weights, const Activations& hidden, float* out) {
   const Kernels& kernels = linears_.kernels();
   const bool together = linears_.path() == Path::prompt;
+  observe(weights.down, hidden, Columns::of_places);
   const size_t n_embd = linears_.config().n_embd;
   const size_t per_chunk = linears_.rows_per_chunk(n_embd);
   const size_t room = std::max(linears_.max_columns() * 32, n_embd);

@@ -41,6 +41,10 @@ class Experts {
   Activations gather(const ExpertsWeights& weights, const Activations& x);
   void compute_hidden(const ExpertsWeights& weights, const Activations& x);
   void add_results(const ExpertsWeights& weights, const Activations& hidden, float* out);
+  // Tells an observer which columns each expert's matrix meets: those at the places of its group,
+  // or those that its visits name.
+  enum class Columns { of_places, of_visits };
+  void observe(const LinearSet& linears, const Activations& x, Columns columns) const;
   // What the shared expert says, or nothing, into out_.
   void run_shared(const ExpertsWeights& weights, const Norm& norm, const float* residual);
   // Chooses experts and sorts the columns by them. Returns what the router saw, which is ready for

@@ -38,9 +38,11 @@ Activations FeedForward::run(const FeedForwardWeights& weights, const Norm& norm
   const size_t n_ff = weights.up.weight.rows;
   const Activations x = linears_.prepare(residual, weights.up.weight.columns, linears_.columns(),
                                          norm, {&weights.gate, &weights.up});
-  // An adapter wants the hidden values as floats.
-  const bool quants_do =
-      linears_.packs_quants(weights.down) && !linears_.low_rank().changes(weights.down);
+  linears_.observe(weights.gate, x);
+  linears_.observe(weights.up, x);
+  // An adapter wants the hidden values as floats, and so does who observes them.
+  const bool quants_do = linears_.packs_quants(weights.down) && !linears_.observed() &&
+                         !linears_.low_rank().changes(weights.down);
   if (quants_do && n_ff % 64 == 0) return run_in_panels(weights, x);
   const size_t per_chunk = linears_.rows_per_chunk(n_ff);
   linears_.pool().run(chunk_count(n_ff, per_chunk), [&](size_t chunk, size_t thread) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -46,6 +47,9 @@ class Forward {
 
   // Takes memory for sequences with adapters whose ranks add up to at most `rank`.
   void reserve_adapters(size_t rank) { linears_.low_rank().reserve(max_columns(), rank); }
+
+  // Whoever sees the inputs of all weight matrices, in run(), logits() and classify().
+  void set_observer(InputObserver observer) { linears_.set_observer(std::move(observer)); }
 
   [[nodiscard]] size_t max_columns() const { return linears_.max_columns(); }
 

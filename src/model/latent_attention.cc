@@ -136,6 +136,9 @@ void LatentAttention::project_heads(const LinearSet& linears, HeadVectors in, He
     }
     linears_.prepare_tile(gathered_.data(), x, tile, forms_);
   });
+  for (size_t head = 0; linears_.observed() && head < linears.count; ++head) {
+    linears_.observe(linears.at(head), x.part(head * places_of(columns), columns));
+  }
   const size_t per_chunk = linears_.rows_per_chunk(rows);
   const size_t chunks = chunk_count(rows, per_chunk);
   linears_.pool().run(linears.count * chunks, [&](size_t item, size_t thread) {

@@ -196,7 +196,10 @@ void Linears::project_rows(const Linear& linear, const Activations& x, size_t fi
 void Linears::project(std::span<const Linear* const> linears, std::span<float* const> outputs,
                       const Activations& x) {
   size_t total = 0;
-  for (const Linear* linear : linears) total += linear->weight.rows;
+  for (const Linear* linear : linears) {
+    total += linear->weight.rows;
+    observe(*linear, x);
+  }
   const size_t per_chunk = rows_per_chunk(total);
   size_t chunks = 0;
   for (const Linear* linear : linears) chunks += chunk_count(linear->weight.rows, per_chunk);
@@ -217,6 +220,7 @@ void Linears::project(std::span<const Linear* const> linears, std::span<float* c
 
 void Linears::add_product(const Linear& linear, const Activations& x, float* residual,
                           float scale) {
+  observe(linear, x);
   const size_t rows = linear.weight.rows;
   const size_t per_chunk = rows_per_chunk(rows);
   pool_.run(chunk_count(rows, per_chunk), [&](size_t chunk, size_t thread) {

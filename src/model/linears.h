@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <span>
+#include <utility>
 
 #include "base/buffer.h"
 #include "base/thread_pool.h"
@@ -24,6 +26,12 @@ enum class Path {
 // How activations meet quantized weights: in 8 bits, as fast engines do it, or as they are, which
 // is slow and shows what the file itself is worth.
 enum class Precision { fast, exact };
+
+// Sees what each weight matrix is multiplied with: inputs[columns][weight.columns], where the
+// matrix is that of one head or expert if there are several. Called by the thread that computes a
+// run, between its parallel regions.
+using InputObserver =
+    std::function<void(const Matrix& weight, const float* inputs, size_t columns)>;
 
 // Which forms of packed columns the matrices of a model ask for.
 struct PackedForms {
@@ -71,6 +79,14 @@ class Linears {
   // Whether a matrix takes its inputs as packed quants in this run.
   [[nodiscard]] bool packs_quants(const Linear& linear) const;
 
+  // Whoever watches; an empty one ends it. Blocks that multiply rows by themselves tell it
+  // themselves.
+  void set_observer(InputObserver observer) { observer_ = std::move(observer); }
+  [[nodiscard]] bool observed() const { return observer_ != nullptr; }
+  void observe(const Linear& linear, const Activations& x) const {
+    if (observed() && linear.present()) observer_(linear.weight, x.values, x.columns);
+  }
+
   // Readies columns of `width` floats (or their norm) in every form that the linears want. What it
   // returns is valid until the next call.
   Activations prepare(const float* inputs, size_t width, size_t columns, const Norm& norm,
@@ -113,6 +129,7 @@ class Linears {
   size_t columns_ = 0;   // of the run under way
   size_t first_column_ = 0;
   Path path_ = Path::prompt;
+  InputObserver observer_;
   LowRankProducts low_rank_;
   ColumnForms prepared_;
   Buffer<float> normed_;     // [columns][widest normed vector]

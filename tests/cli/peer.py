@@ -2,6 +2,7 @@
 import ctypes
 import os
 import pathlib
+import subprocess
 import unittest
 
 import numpy as np
@@ -12,6 +13,21 @@ LIBRARY = FOLDER / "libggml-base.so"
 
 needed = unittest.skipUnless(
     LIBRARY.exists(), "NOT CHECKED: no libggml-base.so of llama.cpp (LLAMA_BIN_DIR says where)")
+
+
+def needs_program(name):
+    """Skips a test, aloud, where one of llama.cpp's programs is not on the machine."""
+    return unittest.skipUnless(
+        (FOLDER / name).exists(), f"NOT CHECKED: no {name} of llama.cpp (LLAMA_BIN_DIR says where)")
+
+
+def run(name, *args):
+    """What one of its programs says, on both streams."""
+    done = subprocess.run([FOLDER / name, *map(str, args)], stdout=subprocess.PIPE, check=False,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=600)
+    said = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, said[-2000:]
+    return said
 
 
 def library():
