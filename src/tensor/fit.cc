@@ -1,5 +1,6 @@
 #include "tensor/fit.h"
 
+#include "tensor/kernels/feedback_rows.h"
 #include "tensor/kernels/fit_blocks.h"
 
 namespace hearth {
@@ -14,9 +15,11 @@ const Fitter& fitter_for(IsaLevel level) {
   if (level == IsaLevel::avx512) return fitter_avx512();
   if (level != IsaLevel::reference) return fitter_avx2();
 #endif
-  static const Fitter plain{fit_groups};
+  static const Fitter plain{fit_groups, round_with_feedback};
   return plain;
 }
+
+size_t feedback_scratch(size_t columns) { return 4 * columns * kFeedbackRows; }
 
 const Fitter& best_fitter() { return fitter_for(available_levels().back()); }
 

@@ -19,8 +19,13 @@ struct FitArgs {
   BlockParts* out = nullptr;  // [blocks]
 };
 
+struct FeedbackArgs;  // tensor/feedback.h
+
+// One table of functions for an instruction set.
 struct Fitter {
   void (*fit)(const GroupFormat& format, const FitArgs& args) = nullptr;
+  void (*round_with_feedback)(const GroupFormat& format, const Fitter& fitter,
+                              const FeedbackArgs& args) = nullptr;
 };
 
 [[nodiscard]] const Fitter& fitter_for(IsaLevel level);

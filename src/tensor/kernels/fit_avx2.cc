@@ -1,3 +1,4 @@
+#include "tensor/kernels/feedback_rows.h"
 #include "tensor/kernels/fit_blocks.h"
 
 namespace hearth {
@@ -5,7 +6,7 @@ namespace hearth {
 const Fitter& fitter_avx2();
 
 const Fitter& fitter_avx2() {
-  static const Fitter fitter{fit_groups};
+  static const Fitter fitter{fit_groups, round_with_feedback};
   return fitter;
 }
 
