@@ -64,6 +64,7 @@ int run_program(int argc, char** argv) {
   hearth::cli::add_embed(app, chosen);
   hearth::cli::add_logits(app, chosen);
   hearth::cli::add_perplexity(app, chosen);
+  hearth::cli::add_convert(app, chosen);
   hearth::cli::add_bench(app, chosen);
   hearth::cli::add_doctor(app, chosen);
   try {
