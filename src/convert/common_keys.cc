@@ -47,6 +47,8 @@ Result<void> Conversion::add_rope_keys() {
   if (sliding.has({"rope_theta"})) {
     HEARTH_TRY(const double base, sliding.real({"rope_theta"}));
     set_real("rope.freq_base_swa", base);
+  } else {
+    HEARTH_CHECK(copy_real("rope.freq_base_swa", {"rope_local_base_freq"}));
   }
   HEARTH_TRY(const std::string type, rope.text_or({"rope_type", "type"}, "default"));
   if (type == "linear" || type == "yarn") {

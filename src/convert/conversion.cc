@@ -49,8 +49,8 @@ bool ends_with_any(std::string_view name, const std::string_view (&suffixes)[N])
                      [&](std::string_view suffix) { return ends_with(name, suffix); });
 }
 
-// The name that a model for text alone would have: the text part of others is wrapped, and the
-// bare inner model of some has no "model." in front.
+// The name that a model for text alone would have: the text part of others is wrapped, the bare
+// inner model of some has no "model." in front, and early BERTs call weights otherwise.
 std::string canonical_name(std::string_view name) {
   struct Wrap {
     std::string_view from;
@@ -64,7 +64,12 @@ std::string canonical_name(std::string_view name) {
       {"embed_tokens.", "model.embed_tokens."},
       {"norm.", "model.norm."},
       {"embedding_norm.", "model.embedding_norm."},
+      {"bert.", ""},
+      {"roberta.", ""},
   };
+  if (ends_with(name, ".gamma"))
+    return canonical_name(cat(name.substr(0, name.size() - 5), "weight"));
+  if (ends_with(name, ".beta")) return canonical_name(cat(name.substr(0, name.size() - 4), "bias"));
   for (const Wrap& wrap : kWraps) {
     if (starts_with(name, wrap.from)) return cat(wrap.to, name.substr(wrap.from.size()));
   }
@@ -86,9 +91,9 @@ bool is_weights(SourceType type) {
 
 }  // namespace
 
-Conversion::Conversion(HfConfig model_config, const Checkpoint& checkpoint,
-                       std::optional<DType> type)
-    : config(std::move(model_config)), type_(type) {
+Conversion::Conversion(std::string model_folder, HfConfig model_config,
+                       const Checkpoint& checkpoint, std::optional<DType> type)
+    : folder(std::move(model_folder)), config(std::move(model_config)), type_(type) {
   for (const SourceTensor& tensor : checkpoint.tensors()) {
     sources_.emplace(canonical_name(tensor.name), &tensor);
   }
@@ -252,8 +257,9 @@ DType Conversion::type_of(const TensorPlan& plan) const {
 }
 
 Result<void> Conversion::finish_plan(TensorPlan plan) {
-  if (plan.sources.empty() ? plan.values.size() != plan.weights()
-                           : plan.chosen_rows() * plan.chosen_columns() != plan.weights()) {
+  const uint64_t row = plan.turned == 0 ? plan.chosen_columns() : plan.turned;
+  if (plan.dims[0] != row || plan.chosen_rows() * plan.chosen_columns() != plan.weights() ||
+      (plan.turned != 0 && plan.chosen_rows() % plan.turned != 0)) {
     return fail(ErrorCode::bad_file, "tensor '", plan.name,
                 "' would not have the shape that config.json asks for");
   }
@@ -261,7 +267,7 @@ Result<void> Conversion::finish_plan(TensorPlan plan) {
     return fail(ErrorCode::unsupported, "tensor '", plan.name, "' has ", plan.dims.size(),
                 " dimensions, GGUF has at most 4");
   }
-  if (plan.type != DType::MXFP4) plan.type = type_of(plan);
+  plan.type = type_of(plan);
   tensors.push_back(std::move(plan));
   return {};
 }

@@ -38,8 +38,10 @@ class Conversion {
  public:
   // `type` is what matrices are written as; none keeps that of each source. The checkpoint must
   // outlive the conversion.
-  Conversion(HfConfig model_config, const Checkpoint& checkpoint, std::optional<DType> type);
+  Conversion(std::string model_folder, HfConfig model_config, const Checkpoint& checkpoint,
+             std::optional<DType> type);
 
+  std::string folder;
   HfConfig config;
   Keys keys;
   std::vector<TensorPlan> tensors;
@@ -76,6 +78,14 @@ class Conversion {
   void add_values(std::string_view name, std::vector<float> values);
   // The divisors of llama3's rope, where the configuration has it.
   [[nodiscard]] Result<void> add_rope_divisors();
+  // Which layers see a window, where the configuration says it.
+  [[nodiscard]] Result<void> add_sliding_layers();
+  // How the vectors of a text become one, where modules.json says it.
+  [[nodiscard]] Result<void> add_pooling();
+  // FROM_blocks and FROM_scales, where they are: of the rows of each matrix every `step`-th from
+  // `first` on.
+  [[nodiscard]] Result<void> add_mxfp4(const std::string& from, const std::string& to,
+                                       uint64_t first, uint64_t step);
   // The output matrix, unless it is the embedding.
   [[nodiscard]] Result<void> add_output();
   // Leaves out tensors whose name begins so.
@@ -98,6 +108,9 @@ class Conversion {
   std::map<std::string, bool, std::less<>> used_;
   std::vector<std::string> ignored_;
 };
+
+// Positions in front that no text has: RoBERTa counts from behind the number of its filler.
+[[nodiscard]] Result<uint32_t> positions_skipped(const HfConfig& config);
 
 // Edits that several families share.
 

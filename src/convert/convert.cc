@@ -80,7 +80,8 @@ Result<Plan> plan_in(const std::string& folder, const Options& options) {
   Plan plan;
   HEARTH_TRY(Checkpoint checkpoint, Checkpoint::open(folder));
   plan.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));
-  plan.conversion = std::make_unique<Conversion>(std::move(config), *plan.checkpoint, options.type);
+  plan.conversion =
+      std::make_unique<Conversion>(folder, std::move(config), *plan.checkpoint, options.type);
   Conversion& conversion = *plan.conversion;
   conversion.set_architecture(family->architecture);
   conversion.keys.set_text("general.name",

@@ -1,29 +1,9 @@
-// Llama, Mistral and what is named as they are: rope turns halves of a head against each other in
-// the checkpoint, neighbours in GGUF.
-#include "convert/conversion.h"
+// Llama and what is built like it: rope turns halves of a head against each other in the
+// checkpoint, neighbours in GGUF.
+#include "convert/name_tables.h"
 
 namespace hearth::convert {
 namespace {
-
-constexpr NameRule kEnds[] = {
-    {"model.embed_tokens.weight", "token_embd.weight"},
-    {"model.norm.weight", "output_norm.weight"},
-};
-
-constexpr NameRule kAttention[] = {
-    {"model.layers.#.input_layernorm.weight", "blk.#.attn_norm.weight"},
-    {"model.layers.#.self_attn.q_proj.*", "blk.#.attn_q.*", Need::required, turn_queries},
-    {"model.layers.#.self_attn.k_proj.*", "blk.#.attn_k.*", Need::required, turn_keys},
-    {"model.layers.#.self_attn.v_proj.*", "blk.#.attn_v.*"},
-    {"model.layers.#.self_attn.o_proj.*", "blk.#.attn_output.*"},
-    {"model.layers.#.post_attention_layernorm.weight", "blk.#.ffn_norm.weight"},
-};
-
-constexpr NameRule kFeedForward[] = {
-    {"model.layers.#.mlp.gate_proj.*", "blk.#.ffn_gate.*"},
-    {"model.layers.#.mlp.up_proj.*", "blk.#.ffn_up.*"},
-    {"model.layers.#.mlp.down_proj.*", "blk.#.ffn_down.*"},
-};
 
 constexpr NameRule kMixtralExperts[] = {
     {"model.layers.#.block_sparse_moe.gate.weight", "blk.#.ffn_gate_inp.weight"},
@@ -39,7 +19,8 @@ Result<void> fill(Conversion& conversion, std::span<const NameRule> feed_forward
   HEARTH_CHECK(conversion.add_tensors(kEnds));
   HEARTH_CHECK(conversion.add_output());
   HEARTH_CHECK(conversion.add_rope_divisors());
-  HEARTH_CHECK(conversion.add_tensors(kAttention));
+  HEARTH_CHECK(conversion.add_tensors(kLayerNorms));
+  HEARTH_CHECK(conversion.add_tensors(kTurnedAttention));
   return conversion.add_tensors(feed_forward);
 }
 
@@ -47,5 +28,39 @@ Result<void> fill(Conversion& conversion, std::span<const NameRule> feed_forward
 
 Result<void> fill_llama(Conversion& conversion) { return fill(conversion, kFeedForward); }
 Result<void> fill_mixtral(Conversion& conversion) { return fill(conversion, kMixtralExperts); }
+
+// GGUF has no key for the layers that turn nothing.
+Result<void> fill_smollm3(Conversion& conversion) {
+  HEARTH_TRY(const uint32_t interval, conversion.config.size_or({"no_rope_layer_interval"}, 4));
+  if (interval != 4) {
+    return fail(ErrorCode::unsupported, "config.json: 'no_rope_layer_interval' is ", interval,
+                ", but GGUF's smollm3 has rope in all layers but every fourth");
+  }
+  return fill_llama(conversion);
+}
+
+Result<void> fill_mistral3(Conversion& conversion) {
+  HEARTH_CHECK(fill_llama(conversion));
+  const HfConfig rope = conversion.config.rope();
+  if (rope.has({"mscale_all_dim"})) {
+    HEARTH_TRY(const double growth, rope.real({"mscale_all_dim"}));
+    conversion.set_real("rope.scaling.yarn_log_multiplier", growth);
+  }
+  if (rope.has({"llama_4_scaling_beta"})) {
+    HEARTH_TRY(const double temperature, rope.real({"llama_4_scaling_beta"}));
+    conversion.set_real("attention.temperature_scale", temperature);
+  }
+  return {};
+}
+
+Result<void> fill_granite(Conversion& conversion) {
+  HEARTH_CHECK(fill_llama(conversion));
+  HEARTH_CHECK(conversion.copy_real("attention.scale", {"attention_multiplier"}));
+  HEARTH_CHECK(conversion.copy_real("embedding_scale", {"embedding_multiplier"}));
+  HEARTH_CHECK(conversion.copy_real("residual_scale", {"residual_multiplier"}));
+  HEARTH_TRY(const double logits, conversion.config.real_or({"logits_scaling"}, 1.0));
+  conversion.set_real("logit_scale", logits);
+  return {};
+}
 
 }  // namespace hearth::convert
