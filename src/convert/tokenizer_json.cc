@@ -137,6 +137,7 @@ Result<Vocabulary> read_bpe(const TokenizerFiles& files, bool of_bytes) {
   }
   if (of_bytes) return vocabulary;
   vocabulary.model = "gemma4";
+  vocabulary.add_bos = true;
   vocabulary.add_space_prefix = adds_space(part(files.tokenizer, "normalizer")) ||
                                 adds_space(part(files.tokenizer, "pre_tokenizer"));
   return vocabulary;
@@ -160,6 +161,7 @@ Result<Vocabulary> scores_from_merges(Vocabulary vocabulary) {
   }
   vocabulary.model = "llama";
   vocabulary.pre = "default";
+  vocabulary.add_bos.reset();
   vocabulary.merges.clear();
   return vocabulary;
 }

@@ -107,7 +107,7 @@ class TokenizerKeys {
       if (text.empty() && name == "eos") text = token_text(files_.config, "sep_token");
       set_id(role.key, id_of(text, name));
     }
-    add_end_of_turn();
+    add_other_ends();
   }
 
   void add_surroundings() {
@@ -122,6 +122,7 @@ class TokenizerKeys {
     set("bos", !around_.first.empty());
     set("eos", !around_.last.empty());
     if (around_.between) set_flag("add_sep_token", true);
+    set_flag("add_bos_token", vocabulary_.add_bos);
   }
 
   void add_template() {
@@ -158,10 +159,28 @@ class TokenizerKeys {
     return id < vocabulary_.tokens.size() ? std::optional(static_cast<size_t>(id)) : std::nullopt;
   }
 
-  // Where a template of one text ends with another token than answers do, that ends a turn.
-  void add_end_of_turn() {
-    const auto eot = find(token_text(files_.config, "eot_token"));
-    if (eot) set_id("eot", eot);
+  // Tokens besides eos that end an answer: a turn, a message that waits for a tool.
+  void add_other_ends() {
+    std::vector<std::optional<size_t>> ends = {find(token_text(files_.config, "eot_token"))};
+    const Json* list = member(files_.generation, "eos_token_id");
+    if (list == nullptr) list = conversion_.config.find({"eos_token_id"});
+    if (list != nullptr && list->is_array()) {
+      for (const Json& id : *list) {
+        const bool good = id.is_number_unsigned() && id.get<uint64_t>() < vocabulary_.tokens.size();
+        if (good && !has_role(id.get<size_t>())) ends.emplace_back(id.get<size_t>());
+      }
+    }
+    ends.erase(std::remove(ends.begin(), ends.end(), std::nullopt), ends.end());
+    if (!ends.empty()) set_id("eot", ends[0]);
+    if (ends.size() > 1) set_id("eom", ends[1]);
+  }
+
+  bool has_role(size_t id) const {
+    for (const Role& role : kRoles) {
+      const KeyValue* value = conversion_.keys.find(cat("tokenizer.ggml.", role.key, "_token_id"));
+      if (value != nullptr && std::get<uint32_t>(*value) == id) return true;
+    }
+    return false;
   }
 
   void set_id(std::string_view role, std::optional<size_t> id) {

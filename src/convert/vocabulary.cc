@@ -1,6 +1,7 @@
 #include "convert/vocabulary.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "convert/pre_tokenizer.h"
 #include "convert/sentencepiece_model.h"
@@ -13,6 +14,11 @@ constexpr uint64_t kMaxTokenizerBytes = uint64_t{256} << 20;
 constexpr uint64_t kMaxSmallBytes = uint64_t{16} << 20;
 constexpr float kScoreOfAdded = -1000;
 constexpr float kScoreOfGap = -10000;
+
+// Marks of Gemma 4 that programs look for in its replies: they are shown, as other tokens are.
+constexpr std::string_view kShownMarks[] = {"<|channel>",   "<channel|>",       "<|tool_call>",
+                                            "<tool_call|>", "<|tool_response>", "<tool_response|>",
+                                            "<|\"|>"};
 
 // Null where the file is not there.
 Result<Json> read_if_there(const std::string& path, uint64_t max_bytes) {
@@ -95,6 +101,10 @@ Result<Vocabulary> read_model(const TokenizerFiles& files, const std::string& ar
               printable(type, 40), "': hearth knows BPE, WordPiece and Unigram");
 }
 
+bool is_shown_mark(std::string_view text) {
+  return std::find(std::begin(kShownMarks), std::end(kShownMarks), text) != std::end(kShownMarks);
+}
+
 // Tokens that were added to a finished model, over what it had in their places.
 Result<void> put_added(const TokenizerFiles& files, Vocabulary& vocabulary) {
   HEARTH_TRY(const std::vector<AddedToken> added, added_tokens(files));
@@ -104,7 +114,9 @@ Result<void> put_added(const TokenizerFiles& files, Vocabulary& vocabulary) {
     if (before == kUnknownToken || before == kByteToken) continue;
     TokenType type = kUserToken;
     std::string text = token.content;
-    if (token.special || looks_special(text)) {
+    if (vocabulary.model == "gemma4" && is_shown_mark(text)) {
+      type = kUserToken;
+    } else if (token.special || looks_special(text)) {
       type = kControlToken;
     } else if (vocabulary.model != "bert") {
       // Text is compared with them before its spaces are written as U+2581.
@@ -127,6 +139,7 @@ Result<TokenizerFiles> TokenizerFiles::read(const std::string& folder) {
   HEARTH_TRY(files.tokenizer, read_if_there(path("tokenizer.json"), kMaxTokenizerBytes));
   HEARTH_TRY(files.config, read_if_there(path("tokenizer_config.json"), kMaxSmallBytes));
   HEARTH_TRY(files.added, read_if_there(path("added_tokens.json"), kMaxSmallBytes));
+  HEARTH_TRY(files.generation, read_if_there(path("generation_config.json"), kMaxSmallBytes));
   HEARTH_TRY(files.chat_template, read_template(folder));
   if (os::file_exists(path("tokenizer.model"))) {
     HEARTH_TRY(files.sentencepiece, os::read_text(path("tokenizer.model"), kMaxTokenizerBytes));

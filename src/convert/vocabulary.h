@@ -14,9 +14,10 @@ namespace hearth::convert {
 
 // The files of a tokenizer; null where one is not there.
 struct TokenizerFiles {
-  Json tokenizer;  // tokenizer.json, or what vocab.json and merges.txt say in its form
-  Json config;     // tokenizer_config.json
-  Json added;      // added_tokens.json
+  Json tokenizer;   // tokenizer.json, or what vocab.json and merges.txt say in its form
+  Json config;      // tokenizer_config.json
+  Json added;       // added_tokens.json
+  Json generation;  // generation_config.json
   std::optional<std::string> sentencepiece;  // the bytes of tokenizer.model
   std::optional<std::string> chat_template;  // chat_template.jinja or .json
 
@@ -42,6 +43,7 @@ struct Vocabulary {
   std::vector<float> scores;        // empty where the model has none
   std::vector<std::string> merges;  // the same
   std::vector<uint8_t> charsmap;    // the same
+  std::optional<bool> add_bos;      // where the family knows better than the files
   std::optional<bool> add_space_prefix;
   std::optional<bool> remove_extra_whitespaces;
   std::optional<bool> lowercase;
