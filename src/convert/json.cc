@@ -40,7 +40,7 @@ struct ErrorFinder : nlohmann::json_sax<Json> {
   bool start_array(size_t) override { return true; }
   bool end_array() override { return true; }
   bool parse_error(size_t position, const std::string&, const Json::exception&) override {
-    at = position;
+    at = position == 0 ? 0 : position - 1;  // it counts the byte that does not fit
     return false;
   }
   size_t at = 0;

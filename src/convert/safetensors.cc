@@ -116,7 +116,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
 
   bool parse_error(size_t position, const std::string&, const Json::exception&) override {
     return fault(ErrorCode::bad_file,
-                 cat("the header is no JSON from its byte ", position, " on: the file is damaged"));
+                 cat("the header is no JSON from its byte ", position == 0 ? 0 : position - 1,
+                     " on: the file is damaged"));
   }
 
   Result<std::vector<Entry>> finish() {
