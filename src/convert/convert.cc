@@ -20,11 +20,14 @@ constexpr uint64_t kChunkBytes = uint64_t{1} << 19;   // of output that one thre
 
 tl::unexpected<Error> unknown_family(const std::string& name) {
   std::string known;
-  for (const std::string_view each : known_families()) {
+  for (const std::string_view each : known_architectures()) {
     known += cat(known.empty() ? "" : ", ", each);
   }
+  const std::string_view meant = nearest(name, known_families());
   return fail(ErrorCode::unsupported, "config.json names the architecture '", printable(name, 60),
-              "', which hearth does not convert; it knows ", known);
+              "', which hearth does not convert",
+              meant.empty() ? "" : cat("; did you mean '", meant, "'?"),
+              "; it converts models of the families ", known);
 }
 
 // As people name folders: what stands behind the last slash.

@@ -84,4 +84,14 @@ std::vector<std::string_view> known_families() {
   return names;
 }
 
+std::vector<std::string_view> known_architectures() {
+  std::vector<std::string_view> names;
+  for (const FamilySpec& family : kFamilies) {
+    if (std::find(names.begin(), names.end(), family.architecture) == names.end()) {
+      names.push_back(family.architecture);
+    }
+  }
+  return names;
+}
+
 }  // namespace hearth::convert

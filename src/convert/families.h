@@ -16,6 +16,8 @@ struct FamilySpec {
 
 // nullptr when hearth does not know the name.
 [[nodiscard]] const FamilySpec* find_family(std::string_view hf_name);
+// Names as config.json has them, and as GGUF has them.
 [[nodiscard]] std::vector<std::string_view> known_families();
+[[nodiscard]] std::vector<std::string_view> known_architectures();
 
 }  // namespace hearth::convert
