@@ -25,6 +25,7 @@ void add_compare(CLI::App& app, Action& chosen);
 void add_imatrix(CLI::App& app, Action& chosen);
 void add_embed(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
+void add_convert(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
 
 inline constexpr int kExitDone = 0;

@@ -53,25 +53,35 @@ void Writer::add_bool(std::string_view key, bool value) {
   put<uint8_t>(metadata_, value ? 1 : 0);
 }
 
-void Writer::add_texts(std::string_view key, const std::vector<std::string>& values) {
+void Writer::add_array(std::string_view key, ValueType element, uint64_t count) {
   add_key(key, ValueType::array);
-  put(metadata_, static_cast<uint32_t>(ValueType::string));
-  put<uint64_t>(metadata_, values.size());
+  put(metadata_, static_cast<uint32_t>(element));
+  put(metadata_, count);
+}
+
+void Writer::add_texts(std::string_view key, const std::vector<std::string>& values) {
+  add_array(key, ValueType::string, values.size());
   for (const std::string& value : values) put_text(metadata_, value);
 }
 
 void Writer::add_f32s(std::string_view key, const std::vector<float>& values) {
-  add_key(key, ValueType::array);
-  put(metadata_, static_cast<uint32_t>(ValueType::f32));
-  put<uint64_t>(metadata_, values.size());
+  add_array(key, ValueType::f32, values.size());
   for (const float value : values) put(metadata_, value);
 }
 
 void Writer::add_i32s(std::string_view key, const std::vector<int32_t>& values) {
-  add_key(key, ValueType::array);
-  put(metadata_, static_cast<uint32_t>(ValueType::i32));
-  put<uint64_t>(metadata_, values.size());
+  add_array(key, ValueType::i32, values.size());
   for (const int32_t value : values) put(metadata_, value);
+}
+
+void Writer::add_u8s(std::string_view key, const std::vector<uint8_t>& values) {
+  add_array(key, ValueType::u8, values.size());
+  for (const uint8_t value : values) put(metadata_, value);
+}
+
+void Writer::add_bools(std::string_view key, const std::vector<bool>& values) {
+  add_array(key, ValueType::boolean, values.size());
+  for (const bool value : values) put<uint8_t>(metadata_, value ? 1 : 0);
 }
 
 Result<void> Writer::add_tensor(std::string_view name, DType type, std::vector<uint64_t> dims) {

@@ -26,6 +26,8 @@ class Writer {
   void add_texts(std::string_view key, const std::vector<std::string>& values);
   void add_f32s(std::string_view key, const std::vector<float>& values);
   void add_i32s(std::string_view key, const std::vector<int32_t>& values);
+  void add_u8s(std::string_view key, const std::vector<uint8_t>& values);
+  void add_bools(std::string_view key, const std::vector<bool>& values);
 
   // Announces a tensor; `dims` as in a file, row length first. Its row must be whole blocks of
   // `type`.
@@ -44,6 +46,7 @@ class Writer {
 
  private:
   void add_key(std::string_view key, ValueType type);
+  void add_array(std::string_view key, ValueType element, uint64_t count);
 
   std::string metadata_;
   std::string infos_;
