@@ -23,6 +23,7 @@ void add_logits(CLI::App& app, Action& chosen);
 void add_perplexity(CLI::App& app, Action& chosen);
 void add_compare(CLI::App& app, Action& chosen);
 void add_imatrix(CLI::App& app, Action& chosen);
+void add_quantize(CLI::App& app, Action& chosen);
 void add_embed(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_convert(CLI::App& app, Action& chosen);

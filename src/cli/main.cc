@@ -66,6 +66,7 @@ int run_program(int argc, char** argv) {
   hearth::cli::add_perplexity(app, chosen);
   hearth::cli::add_compare(app, chosen);
   hearth::cli::add_imatrix(app, chosen);
+  hearth::cli::add_quantize(app, chosen);
   hearth::cli::add_convert(app, chosen);
   hearth::cli::add_bench(app, chosen);
   hearth::cli::add_doctor(app, chosen);

@@ -84,6 +84,17 @@ void Writer::add_bools(std::string_view key, const std::vector<bool>& values) {
   for (const bool value : values) put<uint8_t>(metadata_, value ? 1 : 0);
 }
 
+void Writer::add_value(std::string_view key, const Value& value) {
+  if (value.type == ValueType::string) return add_text(key, value.text);
+  if (value.type == ValueType::array) {
+    add_array(key, value.array.element, value.array.count);
+    metadata_.append(as_text(value.array.bytes));
+    return;
+  }
+  add_key(key, value.type);
+  metadata_.append(reinterpret_cast<const char*>(&value.bits), fixed_size(value.type));
+}
+
 Result<void> Writer::add_tensor(std::string_view name, DType type, std::vector<uint64_t> dims) {
   if (dims.empty() || dims.size() > kMaxDims) {
     return fail(ErrorCode::internal, "tensor '", name, "' has ", dims.size(), " dimensions");
@@ -109,7 +120,7 @@ Result<void> Writer::add_tensor(std::string_view name, DType type, std::vector<u
   return {};
 }
 
-Result<void> Writer::write_header(const Sink& sink) const {
+std::string Writer::header() const {
   std::string header;
   put(header, kMagic);
   put<uint32_t>(header, 3);
@@ -118,7 +129,12 @@ Result<void> Writer::write_header(const Sink& sink) const {
   header += metadata_;
   header += infos_;
   header.append(padding_after(header.size()), '\0');
-  return sink(as_bytes(header));
+  return header;
+}
+
+Result<void> Writer::write_header(const Sink& sink) const {
+  const std::string bytes = header();
+  return sink(as_bytes(bytes));
 }
 
 Result<void> Writer::write_piece(const Sink& sink, Bytes piece) {

@@ -29,6 +29,9 @@ class Writer {
   void add_u8s(std::string_view key, const std::vector<uint8_t>& values);
   void add_bools(std::string_view key, const std::vector<bool>& values);
 
+  // As it was read from a file.
+  void add_value(std::string_view key, const Value& value);
+
   // Announces a tensor; `dims` as in a file, row length first. Its row must be whole blocks of
   // `type`.
   [[nodiscard]] Result<void> add_tensor(std::string_view name, DType type,
@@ -43,10 +46,14 @@ class Writer {
 
   [[nodiscard]] size_t tensor_count() const { return sizes_.size(); }
   [[nodiscard]] uint64_t size_of(size_t index) const { return sizes_[index]; }
+  // Of the whole file as it was announced.
+  [[nodiscard]] uint64_t file_bytes() const { return header().size() + next_offset_; }
 
  private:
   void add_key(std::string_view key, ValueType type);
   void add_array(std::string_view key, ValueType element, uint64_t count);
+  // Everything that stands before the tensor data, padded.
+  [[nodiscard]] std::string header() const;
 
   std::string metadata_;
   std::string infos_;
