@@ -123,25 +123,23 @@ class Imatrix(hearth.Case):
         self.assert_one_line(done, USAGE, str(self.out), "already holds", "2")
         self.assert_tidy("out.gguf", "text.txt")
 
-    def interrupted(self, how, *flags):
-        """A long run that is ended once it has saved a part."""
+    def interrupted(self, how):
+        """A long run that is ended once it has saved a part. It saves all the time."""
         self.text = self.file("text.txt", story(6000))
         want = self.bytes_of()
         self.out.unlink()
         with self.started("imatrix", "-c", str(WINDOW), "-f", self.text, "-o", str(self.out),
-                          *flags) as process:
+                          "--output-frequency", "1", "-t", "1") as process:
             end = time.monotonic() + hearth.PATIENCE
-            while "--output-frequency" in flags and not self.out.exists():
+            while not self.out.exists():
                 self.assertLess(time.monotonic(), end)
                 time.sleep(0.01)
-            if "--output-frequency" not in flags:
-                time.sleep(1)
             process.send_signal(how)
             done = self.end(process)
         return want, done
 
     def test_ctrl_c_keeps_what_was_done(self):
-        want, done = self.interrupted(signal.SIGINT, "-t", "1")
+        want, done = self.interrupted(signal.SIGINT)
         self.assert_one_line(done, INTERRUPTED, "interrupted", "windows", str(self.out))
         part = sums_and_counts(self.out)[1]["imatrix.chunk_count"]
         self.assertGreater(part, 0)
@@ -150,7 +148,7 @@ class Imatrix(hearth.Case):
         self.assertEqual(self.out.read_bytes(), want)
 
     def test_a_run_that_was_killed_goes_on(self):
-        want, done = self.interrupted(signal.SIGKILL, "--output-frequency", "1", "-t", "1")
+        want, done = self.interrupted(signal.SIGKILL)
         self.assertEqual(done.code, -signal.SIGKILL)
         self.assertIn("done before", self.imatrix("-f", self.text).text)
         self.assertEqual(self.out.read_bytes(), want)
