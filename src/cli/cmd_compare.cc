@@ -210,9 +210,11 @@ void add_compare(CLI::App& app, Action& chosen) {
       "so is the\nKV cache. Perplexity and KL divergence are those of the second half of each "
       "window, as\nllama-perplexity has them.");
   command->add_option("REFERENCE", options->reference, "The model as it was, in F32, F16 or BF16")
+      ->type_name("FILE")
       ->required()
       ->check(not_empty());
   command->add_option("CANDIDATE", options->candidates, "Other files of it")
+      ->type_name("FILE")
       ->required()
       ->check(not_empty());
   command->add_option("-f,--file", options->file, "The text, - for standard input")
