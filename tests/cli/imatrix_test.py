@@ -253,6 +253,41 @@ class BesidesThePeer(hearth.Case):
         for name, (sums, _) in sums_and_counts(again)[0].items():
             np.testing.assert_allclose(sums, got[name][0], rtol=1e-6, err_msg=name)
 
+    @hearth.needs_shared("reference/architectures")
+    @peer.needs_program("llama-imatrix")
+    def test_every_architecture(self):
+        """Random models, of experts and of fused and latent projections, with words of letters."""
+        letters = [chr(c) for c in range(33, 126)]
+        tokens = ["<unk>", "<s>", "</s>", "\u2581", *letters]
+        count = 128
+        tokens += [f"[{i}]" for i in range(count - len(tokens))]
+        words = {"model": "llama", "tokens": tokens, "scores": [-float(i) for i in range(count)],
+                 "token_type": [2, 3, 3] + [1] * (count - 3), "bos_token_id": 1, "eos_token_id": 2,
+                 "unknown_token_id": 0, "add_bos_token": True, "add_space_prefix": False}
+        rng = np.random.default_rng(1)
+        text = self.file("letters.txt", "".join(rng.choice(letters, 700)))
+        for path in sorted((SHARED / "reference/architectures").glob("*.gguf")):
+            with self.subTest(model=path.stem):
+                model = self.file("model.gguf", GgufFile(path.read_bytes()).with_values(
+                    {"tokenizer.ggml." + key: value for key, value in words.items()}))
+                ours, theirs = str(self.folder / "ours.gguf"), str(self.folder / "theirs.gguf")
+                pathlib.Path(ours).unlink(missing_ok=True)
+                flags = ("-m", model, "-f", text, "-c", "64", "--chunks", "8")
+                self.succeed("imatrix", *flags, "-o", ours)
+                peer.run("llama-imatrix", *flags, "-o", theirs, "--no-ppl", "-ctk", "f32", "-ctv",
+                         "f32")
+                self.assert_same(ours, theirs)
+
+    def assert_same(self, ours, theirs):
+        (got, keys), (want, their_keys) = sums_and_counts(ours), sums_and_counts(theirs)
+        self.assertEqual(keys["imatrix.chunk_size"], their_keys["imatrix.chunk_size"])
+        self.assertEqual(sorted(got), sorted(want))
+        for name, (sums, counts) in want.items():
+            mine = got[name][0].reshape(sums.shape)
+            size = np.sqrt((sums ** 2).mean())
+            self.assertLess(np.sqrt(((mine - sums) ** 2).mean()), 1e-3 * size, name)
+            np.testing.assert_array_equal(np.unique(got[name][1]), np.unique(counts), name)
+
 
 if __name__ == "__main__":
     unittest.main()
