@@ -228,7 +228,7 @@ class Compare(hearth.Case):
     @peer.needs_program("llama-quantize")
     def test_beside_the_peer(self):
         model = SHARED / "models/hearth-stories-6m-f32.gguf"
-        text = self.file("cc.txt", (SHARED / "corpus/train/cc_train.txt").read_bytes()[:30_000]
+        text = self.file("cc.txt", (SHARED / "corpus/train/cc_train.txt").read_bytes()[:15_000]
                          .decode(errors="ignore"))
         base = str(self.folder / "base.kld")
         peer.run("llama-perplexity", "-m", model, "-f", text, "--kl-divergence-base", base)
