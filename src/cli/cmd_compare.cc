@@ -156,6 +156,7 @@ Result<void> score(const engine::LoadedModel& reference, const Models& candidate
     HEARTH_TRY(const Opened candidate, open_for_scoring(*candidates[i], options));
     Progress line(cat("file ", i + 1, " of ", candidates.size()), all_tokens, "tokens");
     const auto found = truth.compare(*candidate.session, SIZE_MAX, update(line));
+    if (!found && os::interrupted()) return tl::unexpected<Error>(found.error());
     if (!found) return fail_with_context(printable(options.candidates[i], 400), found.error());
     comparison.candidates[i].divergence = *found;
   }
