@@ -30,8 +30,8 @@ struct CompareOptions {
   bool tensors = false;
 };
 
-// Where it says otherwise, half of what is free is taken: the rest is for what stands beside it.
-uint64_t memory_to_take() { return os::memory_info().available / 2; }
+// A model may take half of what is free when it is expanded to floats.
+uint64_t memory_for_floats() { return os::memory_info().available / 2; }
 
 // A model and what computes it. Expanded to floats where they fit: the same results as those of
 // exact products, much sooner.
@@ -43,7 +43,7 @@ struct Opened {
 Result<Opened> open_for_scoring(const engine::LoadedModel& model, const CompareOptions& options) {
   Opened opened;
   HEARTH_TRY(engine::SessionOptions chosen, session_options(options.compute));
-  if (!options.fast && engine::float_weights_bytes(model) <= memory_to_take()) {
+  if (!options.fast && engine::float_weights_bytes(model) <= memory_for_floats()) {
     ThreadPool pool(chosen.threads == 0 ? os::cpu_info().usable_threads : chosen.threads);
     HEARTH_TRY(opened.floats, engine::with_float_weights(model, pool));
   } else if (!options.fast) {
@@ -121,6 +121,16 @@ Result<std::vector<TensorRow>> compare_tensors(const engine::LoadedModel& refere
   return rows;
 }
 
+// For logits of the reference: what leaves room to expand each candidate as well.
+uint64_t memory_for_logits(const Models& candidates, const CompareOptions& options) {
+  uint64_t largest = 0;
+  for (const auto& candidate : candidates) {
+    if (!options.fast) largest = std::max(largest, engine::float_weights_bytes(*candidate));
+  }
+  const uint64_t available = os::memory_info().available;
+  return available / 2 > largest ? available / 2 - largest : 0;
+}
+
 Result<void> score(const engine::LoadedModel& reference, const Models& candidates,
                    const CompareOptions& options, Comparison& comparison) {
   HEARTH_TRY(const std::string text, os::read_text(options.file, kMaxTextBytes));
@@ -139,12 +149,14 @@ Result<void> score(const engine::LoadedModel& reference, const Models& candidate
     return [&](size_t done) { line.update(done * windows.size()); };
   };
   HEARTH_TRY(const auto truth, quantize::ReferenceDistributions::compute(
-                                   *opened.session, windows, memory_to_take(), update(progress)));
+                                   *opened.session, windows, memory_for_logits(candidates, options),
+                                   update(progress)));
   progress.clear();
   for (size_t i = 0; i < candidates.size(); ++i) {
     HEARTH_TRY(const Opened candidate, open_for_scoring(*candidates[i], options));
     Progress line(cat("file ", i + 1, " of ", candidates.size()), all_tokens, "tokens");
     const auto found = truth.compare(*candidate.session, SIZE_MAX, update(line));
+    if (!found && os::interrupted()) return tl::unexpected<Error>(found.error());
     if (!found) return fail_with_context(printable(options.candidates[i], 400), found.error());
     comparison.candidates[i].divergence = *found;
   }
@@ -210,9 +222,11 @@ void add_compare(CLI::App& app, Action& chosen) {
       "so is the\nKV cache. Perplexity and KL divergence are those of the second half of each "
       "window, as\nllama-perplexity has them.");
   command->add_option("REFERENCE", options->reference, "The model as it was, in F32, F16 or BF16")
+      ->type_name("FILE")
       ->required()
       ->check(not_empty());
   command->add_option("CANDIDATE", options->candidates, "Other files of it")
+      ->type_name("FILE")
       ->required()
       ->check(not_empty());
   command->add_option("-f,--file", options->file, "The text, - for standard input")

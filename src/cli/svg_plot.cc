@@ -56,22 +56,32 @@ double round_step(double most, double pieces) {
 
 // From data to places on the plot.
 struct Scale {
-  double x_most = 1;
+  double x_least = 0, x_most = 1, x_step = 1;
   double y_least = 0, y_most = 1;  // powers of ten
 
   explicit Scale(const std::vector<PlotPoint>& points) {
     double least = points.front().y, most = least;
-    x_most = points.front().x;
+    x_least = x_most = points.front().x;
     for (const PlotPoint& point : points) {
+      x_least = std::min(x_least, point.x);
       x_most = std::max(x_most, point.x);
       least = std::min(least, point.y);
       most = std::max(most, point.y);
     }
-    x_most *= 1.08;
+    // Room for labels on both sides, from a round number on.
+    const double missing = std::max(0.0, x_most / 4 - (x_most - x_least));
+    x_least -= missing / 2;
+    x_most += missing / 2;
+    const double spread = x_most - x_least;
+    x_most += 0.1 * spread;
+    x_step = round_step(1.2 * spread, 8);
+    x_least = std::max(0.0, x_step * std::floor((x_least - 0.1 * spread) / x_step));
     y_least = std::floor(std::log10(least) - 0.05);
     y_most = std::max(y_least + 1, std::ceil(std::log10(most) + 0.05));
   }
-  [[nodiscard]] double x(double value) const { return kLeft + (kRight - kLeft) * value / x_most; }
+  [[nodiscard]] double x(double value) const {
+    return kLeft + (kRight - kLeft) * (value - x_least) / (x_most - x_least);
+  }
   [[nodiscard]] double y(double value) const {
     return kBottom - (kBottom - kTop) * (std::log10(value) - y_least) / (y_most - y_least);
   }
@@ -143,9 +153,9 @@ std::string label_in(const Box& box, double point, std::string_view label) {
 
 std::string axes(const Scale& scale, std::string_view x_title, std::string_view y_title) {
   std::string out;
-  const double step = round_step(scale.x_most, 8);
+  const double step = scale.x_step;
   const int decimals = step < 1 ? static_cast<int>(std::ceil(-std::log10(step))) : 0;
-  for (double value = 0; value <= scale.x_most; value += step) {
+  for (double value = scale.x_least; value <= scale.x_most; value += step) {
     const double x = scale.x(value);
     out += line(x, kTop, x, kBottom, "g");
     out += words(x, kBottom + 18, "middle", "s", fixed(value, decimals));

@@ -13,8 +13,8 @@ struct PlotPoint {
   double y = 0;
 };
 
-// Points over a linear x axis and a logarithmic y axis, each with its label beside it, where it
-// covers no other as long as there is room. Values of y must be positive.
+// Points over a linear x axis, which begins near the first, and a logarithmic y axis, each with its
+// label beside it, where it covers no other as long as there is room. Values of y must be positive.
 [[nodiscard]] std::string scatter_plot(std::string_view title, std::string_view x_title,
                                        std::string_view y_title,
                                        const std::vector<PlotPoint>& points);

@@ -77,7 +77,7 @@ TEST_P(CollectorTest, SeesEveryTokenAtEveryMatrix) {
   for (size_t i = 0; i < model->config().n_layers(); ++i) {
     size_t of_layer = 0;
     for (const auto& [name, importance] : matrix.tensors)
-      of_layer += starts_with(name, cat("blk.", i, ".")) ? 1 : 0;
+      of_layer += starts_with(name, cat("blk.", i, ".")) ? size_t{1} : size_t{0};
     EXPECT_GE(of_layer, 4u) << "layer " << i;
   }
   EXPECT_NE(matrix.find(model->model().weights.tied_output ? "token_embd.weight" : "output.weight"),

@@ -209,15 +209,17 @@ TEST(HostileImportanceTest, CutAndChangedFiles) {
       // A copy of its own size, so that a sanitizer sees every byte beyond it.
       const std::vector<char> cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(n));
       const auto read = read_importance(as_bytes({cut.data(), cut.size()}));
-      const bool at_the_end_of_legacy = starts_with(whole, "GGUF") ? false : n == whole.size() - 13;
-      if (n + 32 <= whole.size() && !at_the_end_of_legacy) EXPECT_FALSE(read) << n;
+      // What stands behind the tensors of the old format may be missing.
+      const bool enough =
+          starts_with(whole, "GGUF") ? n + 32 > whole.size() : n == whole.size() - 13;
+      EXPECT_TRUE(enough || !read) << n;
     }
     for (size_t i = 0; i < whole.size(); ++i) {
       for (const int value : {0, 1, 0x7F, 0x80, 0xFF}) {
         std::string changed = whole;
         changed[i] = static_cast<char>(value);
         const auto read = read_importance(as_bytes(changed));
-        if (!read) EXPECT_FALSE(read.error().message.empty());
+        EXPECT_TRUE(read || !read.error().message.empty()) << i;
       }
     }
   }

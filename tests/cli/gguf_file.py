@@ -76,15 +76,23 @@ class GgufFile:
         """The file with other bytes at one place."""
         return self.data[:at] + replacement + self.data[at + len(replacement):]
 
+    def with_values(self, values):
+        """The same model with these keys of metadata, in the place of its own of their names."""
+        starts = [(key, at - 12 - len(key.encode())) for key, (at, _) in self.values.items()]
+        ends = [start for _, start in starts[1:]] + [self.metadata_end]
+        entries = [self.data[start:end] for (key, start), end in zip(starts, ends)
+                   if key not in values]
+        for key, value in values.items():
+            kind, data = typed(value)
+            entries.append(struct.pack("<Q", len(key.encode())) + key.encode()
+                           + struct.pack("<I", kind) + data)
+        head = self.data[:16] + struct.pack("<Q", len(entries)) + b"".join(entries)
+        head += self.data[self.metadata_end:self.infos_end]
+        return head + bytes(-len(head) % ALIGNMENT) + self.data[self.start:]
+
     def with_text(self, key, text):
         """The same model with one more key of metadata."""
-        head = bytearray(self.data[:self.metadata_end])
-        struct.pack_into("<Q", head, 16, len(self.values) + 1)
-        name, value = key.encode(), text.encode()
-        head += struct.pack("<Q", len(name)) + name
-        head += struct.pack("<IQ", STRING, len(value)) + value
-        head += self.data[self.metadata_end:self.infos_end]
-        return bytes(head + bytes(-len(head) % ALIGNMENT)) + self.data[self.start:]
+        return self.with_values({key: text})
 
     def rewritten(self, encode):
         """The same model with other weights: encode(tensor, weights in F32) gives type, bytes."""

@@ -123,25 +123,23 @@ class Imatrix(hearth.Case):
         self.assert_one_line(done, USAGE, str(self.out), "already holds", "2")
         self.assert_tidy("out.gguf", "text.txt")
 
-    def interrupted(self, how, *flags):
-        """A long run that is ended once it has saved a part."""
+    def interrupted(self, how):
+        """A long run that is ended once it has saved a part. It saves all the time."""
         self.text = self.file("text.txt", story(6000))
         want = self.bytes_of()
         self.out.unlink()
         with self.started("imatrix", "-c", str(WINDOW), "-f", self.text, "-o", str(self.out),
-                          *flags) as process:
+                          "--output-frequency", "1", "-t", "1") as process:
             end = time.monotonic() + hearth.PATIENCE
-            while "--output-frequency" in flags and not self.out.exists():
+            while not self.out.exists():
                 self.assertLess(time.monotonic(), end)
                 time.sleep(0.01)
-            if "--output-frequency" not in flags:
-                time.sleep(1)
             process.send_signal(how)
             done = self.end(process)
         return want, done
 
     def test_ctrl_c_keeps_what_was_done(self):
-        want, done = self.interrupted(signal.SIGINT, "-t", "1")
+        want, done = self.interrupted(signal.SIGINT)
         self.assert_one_line(done, INTERRUPTED, "interrupted", "windows", str(self.out))
         part = sums_and_counts(self.out)[1]["imatrix.chunk_count"]
         self.assertGreater(part, 0)
@@ -150,7 +148,7 @@ class Imatrix(hearth.Case):
         self.assertEqual(self.out.read_bytes(), want)
 
     def test_a_run_that_was_killed_goes_on(self):
-        want, done = self.interrupted(signal.SIGKILL, "--output-frequency", "1", "-t", "1")
+        want, done = self.interrupted(signal.SIGKILL)
         self.assertEqual(done.code, -signal.SIGKILL)
         self.assertIn("done before", self.imatrix("-f", self.text).text)
         self.assertEqual(self.out.read_bytes(), want)
@@ -254,6 +252,41 @@ class BesidesThePeer(hearth.Case):
         self.succeed("imatrix", "--in-file", legacy, "-o", again)
         for name, (sums, _) in sums_and_counts(again)[0].items():
             np.testing.assert_allclose(sums, got[name][0], rtol=1e-6, err_msg=name)
+
+    @hearth.needs_shared("reference/architectures")
+    @peer.needs_program("llama-imatrix")
+    def test_every_architecture(self):
+        """Random models, of experts and of fused and latent projections, with words of letters."""
+        letters = [chr(c) for c in range(33, 126)]
+        tokens = ["<unk>", "<s>", "</s>", "\u2581", *letters]
+        count = 128
+        tokens += [f"[{i}]" for i in range(count - len(tokens))]
+        words = {"model": "llama", "tokens": tokens, "scores": [-float(i) for i in range(count)],
+                 "token_type": [2, 3, 3] + [1] * (count - 3), "bos_token_id": 1, "eos_token_id": 2,
+                 "unknown_token_id": 0, "add_bos_token": True, "add_space_prefix": False}
+        rng = np.random.default_rng(1)
+        text = self.file("letters.txt", "".join(rng.choice(letters, 700)))
+        for path in sorted((SHARED / "reference/architectures").glob("*.gguf")):
+            with self.subTest(model=path.stem):
+                model = self.file("model.gguf", GgufFile(path.read_bytes()).with_values(
+                    {"tokenizer.ggml." + key: value for key, value in words.items()}))
+                ours, theirs = str(self.folder / "ours.gguf"), str(self.folder / "theirs.gguf")
+                pathlib.Path(ours).unlink(missing_ok=True)
+                flags = ("-m", model, "-f", text, "-c", "64", "--chunks", "8")
+                self.succeed("imatrix", *flags, "-o", ours)
+                peer.run("llama-imatrix", *flags, "-o", theirs, "--no-ppl", "-ctk", "f32", "-ctv",
+                         "f32")
+                self.assert_same(ours, theirs)
+
+    def assert_same(self, ours, theirs):
+        (got, keys), (want, their_keys) = sums_and_counts(ours), sums_and_counts(theirs)
+        self.assertEqual(keys["imatrix.chunk_size"], their_keys["imatrix.chunk_size"])
+        self.assertEqual(sorted(got), sorted(want))
+        for name, (sums, counts) in want.items():
+            mine = got[name][0].reshape(sums.shape)
+            size = np.sqrt((sums ** 2).mean())
+            self.assertLess(np.sqrt(((mine - sums) ** 2).mean()), 1e-3 * size, name)
+            np.testing.assert_array_equal(np.unique(got[name][1]), np.unique(counts), name)
 
 
 if __name__ == "__main__":

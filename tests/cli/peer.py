@@ -22,10 +22,10 @@ def needs_program(name):
 
 
 def run(name, *args):
-    """What one of its programs says, on both streams."""
-    done = subprocess.run([FOLDER / name, *map(str, args)], stdout=subprocess.PIPE, check=False,
-                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=600)
-    said = done.stdout.decode(errors="replace")
+    """What one of its programs says, on standard output and then on standard error."""
+    done = subprocess.run([FOLDER / name, *map(str, args)], capture_output=True, check=False,
+                          stdin=subprocess.DEVNULL, timeout=600)
+    said = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == 0, said[-2000:]
     return said
 
