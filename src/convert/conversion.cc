@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint32_t kMaxLayers = 1024;  // what hearth runs
 constexpr uint32_t kMaxExperts = 4096;
+constexpr uint32_t kMaxHeadDim = 65536;
 
 // Parts that see, hear or guess ahead, and tables that follow from the configuration.
 constexpr std::string_view kOtherParts[] = {
@@ -200,9 +201,6 @@ Result<void> Conversion::add_rule(const NameRule& rule, std::string from, std::s
   plan.dims.assign(shape.rbegin(), shape.rend());
   if (plan.dims.empty()) plan.dims.push_back(1);
   if (has(from, '@')) plan.dims.push_back(experts);
-  if (plan.weights() == 0) {
-    return fail(ErrorCode::bad_file, "tensor '", printable(from), "' has no values");
-  }
   if (plan.source_rows() > UINT32_MAX || plan.source_columns() > UINT32_MAX) {
     return fail(ErrorCode::too_large, "tensor '", printable(from), "' has more than ", UINT32_MAX,
                 " rows or columns");
@@ -217,6 +215,9 @@ Result<Source> Conversion::take(const SourceTensor& tensor, std::string_view can
   if (!is_weights(tensor.type)) {
     return fail(ErrorCode::unsupported, "tensor '", printable(tensor.name), "' is stored as ",
                 name_of(tensor.type), ", which hearth does not convert: get the model in BF16");
+  }
+  if (tensor.data.empty()) {
+    return fail(ErrorCode::bad_file, "tensor '", printable(tensor.name), "' has no values");
   }
   if (tensor.type != SourceType::F8_E4M3) return source;
   for (const std::string_view end : {"_scale_inv", "_scale"}) {
@@ -338,7 +339,12 @@ Result<uint32_t> Conversion::n_kv_heads() const {
 Result<uint32_t> Conversion::head_dim() const {
   HEARTH_TRY(const uint32_t width, config.size({"hidden_size"}));
   HEARTH_TRY(const uint32_t heads, n_heads());
-  return config.size_or({"head_dim"}, width / heads);
+  HEARTH_TRY(const uint32_t dim, config.size_or({"head_dim"}, width / heads));
+  if (dim == 0 || dim > kMaxHeadDim) {
+    return fail(ErrorCode::bad_file, "config.json: heads of ", dim,
+                " values are out of range: from 1 to ", kMaxHeadDim);
+  }
+  return dim;
 }
 
 }  // namespace hearth::convert

@@ -57,6 +57,9 @@ Result<void> add_layer_keys(Conversion& conversion, uint32_t shared) {
   HEARTH_TRY(const bool wide, config.flag_or({"use_double_wide_mlp"}, false));
   if (!wide) return {};
   HEARTH_TRY(const uint32_t n_ff, config.size({"intermediate_size"}));
+  if (n_ff > INT32_MAX / 2) {
+    return fail(ErrorCode::too_large, "config.json: 'intermediate_size' is ", n_ff);
+  }
   std::vector<int32_t> widths(types.size(), static_cast<int32_t>(n_ff));
   for (size_t i = types.size() - shared; i < types.size(); ++i) widths[i] *= 2;
   conversion.set_list("feed_forward_length", std::move(widths));

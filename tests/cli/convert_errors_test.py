@@ -236,7 +236,7 @@ class Formats(hearth.Case):
         values = np.zeros(256)
         for c in codes:
             exponent, mantissa = c >> 3 & 15, c & 7
-            size = mantissa * 2.0 ** -9 if exponent == 0 else (8 + mantissa) * 2.0 ** (exponent - 10)
+            size = (mantissa if exponent == 0 else 8 + mantissa) * 2.0 ** (max(exponent, 1) - 10)
             values[c] = -size if c & 128 else size
         for name in [n for n in tensors if "mlp." in n]:
             shape = tensors[name].shape

@@ -207,7 +207,8 @@ class RealVocabularies(Tokenizers):
         path = self.convert(self.write(None, len(tokens), tokenizer__model=model,
                                        config={"added_tokens_decoder": decoder}))
         want, got = self.values(VOCAB / "phi-3.gguf"), self.values(path)
-        self.assertEqual(got["tokenizer.ggml.tokens"][:known], want["tokenizer.ggml.tokens"][:known])
+        self.assertEqual(got["tokenizer.ggml.tokens"][:known],
+                         want["tokenizer.ggml.tokens"][:known])
         self.assertEqual(got["tokenizer.ggml.token_type"][1:known],
                          want["tokenizer.ggml.token_type"][1:known])
         text = (VOCAB / "phi-3.inp").read_bytes()
