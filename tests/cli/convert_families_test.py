@@ -145,7 +145,7 @@ class Experts(Families):
 
 class DeltaNets(Families):
     def test_shared_heads_of_keys(self):
-        """Heads of values stand by the head of keys they share; GGUF has the first of each first."""
+        """Heads of values stand by the keys they share; GGUF has the first of each first."""
         key_heads, value_heads, dim, width = 2, 6, 16, 64
         config, tensors = small_model(heads=2, kv_heads=2, layers=2)
         config.update(architectures=["Qwen3_5ForCausalLM"], linear_num_key_heads=key_heads,
