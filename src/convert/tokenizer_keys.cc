@@ -128,6 +128,10 @@ class TokenizerKeys {
     set("eos", !around_.last.empty());
     if (around_.between) set_flag("add_sep_token", true);
     set_flag("add_bos_token", vocabulary_.add_bos);
+    const Json* space = member(files_.config, "add_prefix_space");
+    if (vocabulary_.model == "llama" && space != nullptr && space->is_boolean()) {
+      set_flag("add_space_prefix", space->get<bool>());
+    }
   }
 
   void add_template() {

@@ -76,6 +76,7 @@ class Errors(hearth.Case):
         self.changed(put("num_hidden_layers", 1), "'model.layers.1.", "no place")
         self.changed(put("rope_scaling", {"rope_type": "weird", "factor": 2}), "'weird'")
         self.changed(put("rope_scaling", {"rope_type": "yarn"}), "'factor'")
+        self.changed(put("quantization_config", {"quant_method": "gptq"}), "'gptq'", "BF16")
 
     def test_weights(self):
         def not_a_number(_, tensors):
