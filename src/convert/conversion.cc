@@ -94,7 +94,10 @@ bool is_weights(SourceType type) {
 
 Conversion::Conversion(std::string model_folder, HfConfig model_config,
                        const Checkpoint& checkpoint, std::optional<DType> type)
-    : folder(std::move(model_folder)), config(std::move(model_config)), type_(type) {
+    : folder(std::move(model_folder)),
+      config(std::move(model_config)),
+      type_(type),
+      n_sources_(checkpoint.tensors().size()) {
   for (const SourceTensor& tensor : checkpoint.tensors()) {
     sources_.emplace(canonical_name(tensor.name), &tensor);
   }
@@ -176,9 +179,12 @@ Result<void> Conversion::add_rule(const NameRule& rule, std::string from, std::s
   plan.name = std::move(to);
   uint32_t experts = 1;
   if (has(from, '@')) {
-    HEARTH_TRY(experts, config.size({"num_local_experts", "num_experts", "n_routed_experts"}));
-    if (experts > kMaxExperts) {
-      return fail(ErrorCode::too_large, experts, " experts, the limit is ", kMaxExperts);
+    HEARTH_TRY(experts,
+               config.size_or({"num_local_experts", "num_experts", "n_routed_experts"}, 0));
+    if (experts == 0 && rule.need == Need::optional) return {};
+    if (experts == 0 || experts > kMaxExperts) {
+      return fail(ErrorCode::bad_file, "config.json: ", experts, " experts, from 1 to ",
+                  kMaxExperts, " are possible");
     }
   }
   for (uint32_t expert = 0; expert < experts; ++expert) {
@@ -293,6 +299,11 @@ Result<void> Conversion::add_output() {
 }
 
 Result<void> Conversion::check_all_used() {
+  if (sources_.size() != n_sources_) {
+    return fail(ErrorCode::unsupported, n_sources_ - sources_.size(),
+                " tensors of the checkpoint mean the same as others: hearth does not know this "
+                "variant");
+  }
   size_t other = 0;
   for (const auto& [name, tensor] : sources_) {
     if (used_.count(name) != 0) continue;

@@ -106,6 +106,7 @@ class Conversion {
 
   std::string architecture_;
   std::optional<DType> type_;
+  size_t n_sources_ = 0;  // in the checkpoint
   std::map<std::string, const SourceTensor*, std::less<>> sources_;
   std::map<std::string, bool, std::less<>> used_;
   std::vector<std::string> ignored_;
