@@ -105,6 +105,37 @@ def reply_seeds():
         yield f"case{i}", data + reply[:len(reply) // 2] + b"\xfe" + reply[len(reply) // 2:]
 
 
+def safetensors_seeds():
+    """The first byte says what follows."""
+    header = json.dumps({"__metadata__": {"format": "pt"},
+                         "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
+                         "b": {"dtype": "BF16", "shape": [], "data_offsets": [8, 10]}}).encode()
+    yield "weights", b"\0" + struct.pack("<Q", len(header)) + header + bytes(10)
+    piece = b"\n\1a\x15\0\0\x80\xbf\x18\1"
+    yield "pieces", b"\1\n" + bytes([len(piece)]) + piece + b"\x12\2\x18\2\x1a\2\x18\0"
+    added = [{"id": 3, "content": "<s>", "special": True}]
+    for kind, vocab in (("BPE", {"a": 0, "b": 1, "ab": 2}), ("WordPiece", {"a": 0, "##b": 1}),
+                        ("Unigram", [["a", -1.5], ["b", -2]])):
+        model = {"type": kind, "vocab": vocab, "merges": ["a b"], "unk_id": 0}
+        tokenizer = {"added_tokens": added, "model": model, "decoder": {"type": "ByteLevel"},
+                     "normalizer": {"type": "Sequence", "normalizers": [{"type": "Lowercase"}]},
+                     "pre_tokenizer": {"type": "ByteLevel", "use_regex": True}}
+        yield f"tokenizer_{kind}", b"\2" + json.dumps(tokenizer).encode()
+    block = "model.layers.0."
+    norms = [block + part + "_layernorm.weight" for part in ("input", "post_attention")]
+    matrices = [f"{block}{part}_proj.weight" for part in (
+        "self_attn.q", "self_attn.k", "self_attn.v", "self_attn.o", "mlp.gate", "mlp.up",
+        "mlp.down")]
+    lines = "\n".join([f"{n} abcd 32" for n in norms + ["model.norm.weight"]] +
+                      [f"{n} abcd 32 32" for n in matrices + ["model.embed_tokens.weight"]])
+    for name in ("LlamaForCausalLM", "Qwen3MoeForCausalLM", "Gemma3ForCausalLM",
+                 "Qwen3_5ForCausalLM", "DeepseekV3ForCausalLM", "GptOssForCausalLM", "BertModel"):
+        config = {"architectures": [name], "hidden_size": 32, "num_hidden_layers": 1,
+                  "num_attention_heads": 2, "max_position_embeddings": 8, "vocab_size": 32,
+                  "intermediate_size": 32, "rope_theta": 1e4, "tie_word_embeddings": True}
+        yield f"config_{name}", b"\3" + json.dumps(config).encode() + b"\xfe" + lines.encode()
+
+
 def charsmap(rules):
     """Character maps as SentencePiece writes them; every node has 256 units to itself."""
     nodes = sorted({text[:length] for text in rules for length in range(len(text) + 1)})
@@ -128,6 +159,7 @@ def main():
     seeds = {"fuzz_gguf": dict(gguf_seeds()),
              "fuzz_importance": dict(importance_seeds()),
              "fuzz_reply": dict(reply_seeds()),
+             "fuzz_safetensors": dict(safetensors_seeds()),
              "fuzz_template": dict(template_seeds()),
              "fuzz_tokenizer": {**{f"text{i}": t.encode() for i, t in enumerate(TEXTS)},
                                 "charsmap": charsmap({b"a": b"b", b"ab": b"c"})},

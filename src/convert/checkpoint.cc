@@ -95,10 +95,4 @@ const SourceTensor* Checkpoint::find(std::string_view name) const {
   return found == places_.end() ? nullptr : &tensors_[found->second];
 }
 
-uint64_t Checkpoint::bytes() const {
-  uint64_t bytes = 0;
-  for (const SourceTensor& tensor : tensors_) bytes += tensor.data.size();
-  return bytes;
-}
-
 }  // namespace hearth::convert

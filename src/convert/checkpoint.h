@@ -23,7 +23,6 @@ class Checkpoint {
   [[nodiscard]] const std::vector<SourceTensor>& tensors() const { return tensors_; }
   // nullptr when there is none.
   [[nodiscard]] const SourceTensor* find(std::string_view name) const;
-  [[nodiscard]] uint64_t bytes() const;  // of all weights
 
  private:
   [[nodiscard]] Result<void> add_file(const std::string& path);

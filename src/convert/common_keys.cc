@@ -82,6 +82,15 @@ Result<void> Conversion::add_rope_keys() {
   return {};
 }
 
+Result<double> Conversion::turned_part(double usual) const {
+  HEARTH_TRY(const double top, config.real_or({"partial_rotary_factor"}, usual));
+  HEARTH_TRY(const double part, config.rope().real_or({"partial_rotary_factor"}, top));
+  if (!(part > 0 && part <= 1)) {
+    return fail(ErrorCode::bad_file, "config.json: 'partial_rotary_factor' is not from 0 to 1");
+  }
+  return part;
+}
+
 Result<void> Conversion::add_rope_divisors() {
   const HfConfig rope = config.rope();
   HEARTH_TRY(const std::string type, rope.text_or({"rope_type", "type"}, "default"));

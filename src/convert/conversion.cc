@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint32_t kMaxLayers = 1024;  // what hearth runs
 constexpr uint32_t kMaxExperts = 4096;
+constexpr uint32_t kMaxHeadDim = 65536;
 
 // Parts that see, hear or guess ahead, and tables that follow from the configuration.
 constexpr std::string_view kOtherParts[] = {
@@ -93,7 +94,10 @@ bool is_weights(SourceType type) {
 
 Conversion::Conversion(std::string model_folder, HfConfig model_config,
                        const Checkpoint& checkpoint, std::optional<DType> type)
-    : folder(std::move(model_folder)), config(std::move(model_config)), type_(type) {
+    : folder(std::move(model_folder)),
+      config(std::move(model_config)),
+      type_(type),
+      n_sources_(checkpoint.tensors().size()) {
   for (const SourceTensor& tensor : checkpoint.tensors()) {
     sources_.emplace(canonical_name(tensor.name), &tensor);
   }
@@ -175,9 +179,12 @@ Result<void> Conversion::add_rule(const NameRule& rule, std::string from, std::s
   plan.name = std::move(to);
   uint32_t experts = 1;
   if (has(from, '@')) {
-    HEARTH_TRY(experts, config.size({"num_local_experts", "num_experts", "n_routed_experts"}));
-    if (experts > kMaxExperts) {
-      return fail(ErrorCode::too_large, experts, " experts, the limit is ", kMaxExperts);
+    HEARTH_TRY(experts,
+               config.size_or({"num_local_experts", "num_experts", "n_routed_experts"}, 0));
+    if (experts == 0 && rule.need == Need::optional) return {};
+    if (experts == 0 || experts > kMaxExperts) {
+      return fail(ErrorCode::bad_file, "config.json: ", experts, " experts, from 1 to ",
+                  kMaxExperts, " are possible");
     }
   }
   for (uint32_t expert = 0; expert < experts; ++expert) {
@@ -200,9 +207,6 @@ Result<void> Conversion::add_rule(const NameRule& rule, std::string from, std::s
   plan.dims.assign(shape.rbegin(), shape.rend());
   if (plan.dims.empty()) plan.dims.push_back(1);
   if (has(from, '@')) plan.dims.push_back(experts);
-  if (plan.weights() == 0) {
-    return fail(ErrorCode::bad_file, "tensor '", printable(from), "' has no values");
-  }
   if (plan.source_rows() > UINT32_MAX || plan.source_columns() > UINT32_MAX) {
     return fail(ErrorCode::too_large, "tensor '", printable(from), "' has more than ", UINT32_MAX,
                 " rows or columns");
@@ -217,6 +221,9 @@ Result<Source> Conversion::take(const SourceTensor& tensor, std::string_view can
   if (!is_weights(tensor.type)) {
     return fail(ErrorCode::unsupported, "tensor '", printable(tensor.name), "' is stored as ",
                 name_of(tensor.type), ", which hearth does not convert: get the model in BF16");
+  }
+  if (tensor.data.empty()) {
+    return fail(ErrorCode::bad_file, "tensor '", printable(tensor.name), "' has no values");
   }
   if (tensor.type != SourceType::F8_E4M3) return source;
   for (const std::string_view end : {"_scale_inv", "_scale"}) {
@@ -292,6 +299,11 @@ Result<void> Conversion::add_output() {
 }
 
 Result<void> Conversion::check_all_used() {
+  if (sources_.size() != n_sources_) {
+    return fail(ErrorCode::unsupported, n_sources_ - sources_.size(),
+                " tensors of the checkpoint mean the same as others: hearth does not know this "
+                "variant");
+  }
   size_t other = 0;
   for (const auto& [name, tensor] : sources_) {
     if (used_.count(name) != 0) continue;
@@ -338,7 +350,12 @@ Result<uint32_t> Conversion::n_kv_heads() const {
 Result<uint32_t> Conversion::head_dim() const {
   HEARTH_TRY(const uint32_t width, config.size({"hidden_size"}));
   HEARTH_TRY(const uint32_t heads, n_heads());
-  return config.size_or({"head_dim"}, width / heads);
+  HEARTH_TRY(const uint32_t dim, config.size_or({"head_dim"}, width / heads));
+  if (dim == 0 || dim > kMaxHeadDim) {
+    return fail(ErrorCode::bad_file, "config.json: heads of ", dim,
+                " values are out of range: from 1 to ", kMaxHeadDim);
+  }
+  return dim;
 }
 
 }  // namespace hearth::convert

@@ -69,6 +69,8 @@ class Conversion {
   [[nodiscard]] Result<uint32_t> n_heads() const;
   [[nodiscard]] Result<uint32_t> n_kv_heads() const;
   [[nodiscard]] Result<uint32_t> head_dim() const;
+  // How much of each head rope turns: `usual` where the configuration does not say it.
+  [[nodiscard]] Result<double> turned_part(double usual) const;
 
   // nullptr when the checkpoint has none; names as models without other senses have them.
   [[nodiscard]] const SourceTensor* source(std::string_view name) const;
@@ -104,6 +106,7 @@ class Conversion {
 
   std::string architecture_;
   std::optional<DType> type_;
+  size_t n_sources_ = 0;  // in the checkpoint
   std::map<std::string, const SourceTensor*, std::less<>> sources_;
   std::map<std::string, bool, std::less<>> used_;
   std::vector<std::string> ignored_;

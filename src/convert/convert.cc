@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 
 #include "base/buffer.h"
 #include "base/thread_pool.h"
@@ -28,6 +29,18 @@ tl::unexpected<Error> unknown_family(const std::string& name) {
               "', which hearth does not convert",
               meant.empty() ? "" : cat("; did you mean '", meant, "'?"),
               "; it converts models of the families ", known);
+}
+
+// Formats whose scales hearth reads beside the weights; others pack weights in ways of their own.
+Result<void> check_quantization(const HfConfig& config) {
+  constexpr std::string_view kKnown[] = {"fp8", "fbgemm_fp8", "compressed-tensors", "mxfp4"};
+  const Json* quantization = config.find({"quantization_config"});
+  if (quantization == nullptr) return {};
+  const std::string method = text_of(*quantization, "quant_method");
+  if (std::find(std::begin(kKnown), std::end(kKnown), method) != std::end(kKnown)) return {};
+  return fail(ErrorCode::unsupported, "config.json: the weights are quantized by '",
+              printable(method, 40),
+              "', which hearth does not convert: get the model that was not quantized, in BF16");
 }
 
 // As people name folders: what stands behind the last slash.
@@ -80,6 +93,7 @@ Result<Plan> plan_in(const std::string& folder, const Options& options) {
   HEARTH_TRY(HfConfig config, HfConfig::create(std::move(tree)));
   const FamilySpec* family = find_family(config.architecture());
   if (family == nullptr) return unknown_family(config.architecture());
+  HEARTH_CHECK(check_quantization(config));
   Plan plan;
   HEARTH_TRY(Checkpoint checkpoint, Checkpoint::open(folder));
   plan.checkpoint = std::make_unique<Checkpoint>(std::move(checkpoint));

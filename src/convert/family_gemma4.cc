@@ -57,6 +57,9 @@ Result<void> add_layer_keys(Conversion& conversion, uint32_t shared) {
   HEARTH_TRY(const bool wide, config.flag_or({"use_double_wide_mlp"}, false));
   if (!wide) return {};
   HEARTH_TRY(const uint32_t n_ff, config.size({"intermediate_size"}));
+  if (n_ff > INT32_MAX / 2) {
+    return fail(ErrorCode::too_large, "config.json: 'intermediate_size' is ", n_ff);
+  }
   std::vector<int32_t> widths(types.size(), static_cast<int32_t>(n_ff));
   for (size_t i = types.size() - shared; i < types.size(); ++i) widths[i] *= 2;
   conversion.set_list("feed_forward_length", std::move(widths));
@@ -67,10 +70,7 @@ Result<void> add_layer_keys(Conversion& conversion, uint32_t shared) {
 // that nothing turns.
 Result<void> add_ropes(Conversion& conversion, uint32_t full_dim, uint32_t sliding_dim) {
   constexpr float kStill = 1e30f;
-  HEARTH_TRY(const double part, conversion.config.rope().real_or({"partial_rotary_factor"}, 0.25));
-  if (!(part >= 0 && part <= 1)) {
-    return fail(ErrorCode::bad_file, "config.json: 'partial_rotary_factor' is not from 0 to 1");
-  }
+  HEARTH_TRY(const double part, conversion.turned_part(0.25));
   conversion.set_size("rope.dimension_count", full_dim);
   conversion.set_size("rope.dimension_count_swa", sliding_dim);
   std::vector<float> divisors(full_dim / 2, kStill);

@@ -55,12 +55,7 @@ constexpr NameRule kLfm2[] = {
 
 // How much of each head is turned.
 Result<void> add_turned_part(Conversion& conversion, double usual) {
-  HEARTH_TRY(const double before, conversion.config.real_or({"partial_rotary_factor"}, usual));
-  HEARTH_TRY(const double part,
-             conversion.config.rope().real_or({"partial_rotary_factor"}, before));
-  if (!(part > 0 && part <= 1)) {
-    return fail(ErrorCode::bad_file, "config.json: 'partial_rotary_factor' is not from 0 to 1");
-  }
+  HEARTH_TRY(const double part, conversion.turned_part(usual));
   HEARTH_TRY(const uint32_t dim, conversion.head_dim());
   conversion.set_size("rope.dimension_count", static_cast<uint32_t>(dim * part));
   return {};

@@ -126,12 +126,8 @@ Result<void> add_delta_keys(Conversion& conversion) {
 // the same in all.
 Result<void> add_rope_part(Conversion& conversion) {
   const HfConfig rope = conversion.config.rope();
-  HEARTH_TRY(const double before, conversion.config.real_or({"partial_rotary_factor"}, 0.25));
-  HEARTH_TRY(const double part, rope.real_or({"partial_rotary_factor"}, before));
+  HEARTH_TRY(const double part, conversion.turned_part(0.25));
   HEARTH_TRY(const uint32_t dim, conversion.head_dim());
-  if (!(part > 0 && part <= 1)) {
-    return fail(ErrorCode::bad_file, "config.json: 'partial_rotary_factor' is not from 0 to 1");
-  }
   conversion.set_size("rope.dimension_count", static_cast<uint32_t>(dim * part));
   std::vector<int32_t> sections = {11, 11, 10, 0};
   if (const Json* given = rope.find({"mrope_section"}); given != nullptr && given->is_array()) {

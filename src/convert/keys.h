@@ -22,7 +22,6 @@ class Keys {
   void set_text(std::string_view key, std::string_view value) { set(key, std::string(value)); }
   // nullptr when there is none.
   [[nodiscard]] const KeyValue* find(std::string_view key) const;
-  [[nodiscard]] size_t size() const { return entries_.size(); }
   void write(gguf::Writer& writer) const;
 
  private:

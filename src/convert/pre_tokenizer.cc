@@ -27,6 +27,9 @@ constexpr std::string_view kDeepseekWords =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)"
     R"(| ?[\p{P}\p{S}]+[\r\n]*)";
 
+// A step whose expression tells nothing: it lists half of Unicode.
+constexpr std::string_view kAnything = "*";
+
 struct Row {
   std::string_view name;
   std::vector<std::string> steps;
@@ -40,7 +43,7 @@ std::string cased(std::string_view ending, std::string_view number) {
 
 // As the files write them. Where several names mean the same, the first model that had it.
 std::vector<Row> rows() {
-  const std::string gpt2(kGpt2), digit(kDigit), punctuation(kPunctuation);
+  const std::string gpt2(kGpt2), digit(kDigit), punctuation(kPunctuation), anything(kAnything);
   return {
       {"gpt-2", {gpt2}},
       {"smollm", {digit, gpt2}},
@@ -53,6 +56,8 @@ std::vector<Row> rows() {
       {"tekken", {cased("", R"(\p{N})")}},
       {"deepseek-v3",
        {R"(\p{N}{1,3})", std::string(kHanAndKana), cat(kDeepseekWords, "|", kSpaces)}},
+      {"deepseek-llm",
+       {R"([\r\n])", anything, anything, R"(\s+$)", anything, std::string(kDigits)}},
       {"deepseek-coder",
        {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)", "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+",
         digit}},
@@ -98,7 +103,7 @@ constexpr OfFamily kOfFamilies[] = {
     {"starcoder2", "starcoder"},
 };
 
-// Line ends are written as themselves or as escapes, spaces of DeepSeek's lists likewise.
+// Line ends are written as themselves or as escapes.
 std::string normalized(std::string_view expression) {
   std::string out;
   for (const char c : expression) {
@@ -163,7 +168,10 @@ Result<std::string> pre_tokenizer_name(const Json& tokenizer, const std::string&
   const Json* ignore = model == nullptr ? nullptr : member(*model, "ignore_merges");
   const bool ignore_merges = ignore != nullptr && ignore->is_boolean() && ignore->get<bool>();
   for (const Row& row : rows()) {
-    if (std::equal(row.steps.begin(), row.steps.end(), steps.begin(), steps.end())) {
+    if (std::equal(row.steps.begin(), row.steps.end(), steps.begin(), steps.end(),
+                   [](const std::string& known, const std::string& step) {
+                     return known == kAnything || known == step;
+                   })) {
       return own_name(row.name, architecture, ignore_merges);
     }
   }

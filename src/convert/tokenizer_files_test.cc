@@ -166,6 +166,11 @@ TEST(PreTokenizer, IsFoundByWhatTheFileSplitsWith) {
             "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")};
   EXPECT_EQ(pre_of({deepseek[0], deepseek[1], deepseek[2], bytes}, "deepseek2", false),
             "deepseek-v3");
+  const Json runs = {{"type", "Digits"}, {"individual_digits", false}};
+  EXPECT_EQ(pre_of({split("[\r\n]"), split("\\s?[A-Z]+"), split("\\s?[!-/]+"), split("\\s+$"),
+                    split("[\u4e00-\u9fa5]+"), runs, bytes},
+                   "deepseek2", false),
+            "deepseek-llm");
   EXPECT_EQ(pre_of({split("x"), bytes}, "qwen35", false), "qwen35 (guessed)");
   EXPECT_THAT(pre_of({split("x"), bytes}, "llama", false), HasSubstr("--pre"));
 }

@@ -1,4 +1,5 @@
 // The three kinds of models in tokenizer.json: BPE, WordPiece, Unigram.
+#include <algorithm>
 #include <unordered_map>
 
 #include "convert/vocabulary.h"
@@ -10,11 +11,15 @@ tl::unexpected<Error> bad(std::string_view what) {
   return fail(ErrorCode::bad_file, "tokenizer.json: ", what);
 }
 
-// A whole number that can be the number of a token.
-Result<size_t> token_id(const Json& value, std::string_view token) {
-  if (!value.is_number_unsigned() || value.get<uint64_t>() >= kMaxVocabulary) {
+// Numbers of tokens may leave some out, but not so many that a small file asks for much memory.
+constexpr size_t kMaxGaps = size_t{1} << 16;
+
+// A whole number that can be the number of a token, of `count` in the file.
+Result<size_t> token_id(const Json& value, std::string_view token, size_t count) {
+  const size_t limit = std::min(2 * count + kMaxGaps, kMaxVocabulary);
+  if (!value.is_number_unsigned() || value.get<uint64_t>() >= limit) {
     return fail(ErrorCode::bad_file, "tokenizer.json: the number of token '", printable(token, 60),
-                "' is not one from 0 to ", kMaxVocabulary - 1);
+                "' is not one from 0 to ", limit - 1);
   }
   return value.get<size_t>();
 }
@@ -35,7 +40,7 @@ Result<void> put_vocab(const Json& model, Vocabulary& vocabulary) {
   }
   const std::string unknown = text_of(model, "unk_token");
   for (const auto& [text, number] : vocab->items()) {
-    HEARTH_TRY(const size_t id, token_id(number, text));
+    HEARTH_TRY(const size_t id, token_id(number, text, vocab->size()));
     const bool byte = vocabulary.model == "llama" && is_byte_token(text);
     const TokenType type = !unknown.empty() && text == unknown ? kUnknownToken
                            : byte                              ? kByteToken
@@ -96,11 +101,11 @@ Result<void> read_normalizer(const Json& tree, Vocabulary& vocabulary);
 
 }  // namespace
 
-Result<std::vector<AddedToken>> added_tokens(const TokenizerFiles& files) {
+Result<std::vector<AddedToken>> added_tokens(const TokenizerFiles& files, size_t count) {
   std::vector<AddedToken> added;
   if (files.added.is_object()) {
     for (const auto& [text, number] : files.added.items()) {
-      HEARTH_TRY(const size_t id, token_id(number, text));
+      HEARTH_TRY(const size_t id, token_id(number, text, count));
       added.push_back({id, text, false});
     }
   }
@@ -113,12 +118,12 @@ Result<std::vector<AddedToken>> added_tokens(const TokenizerFiles& files) {
   if (decoder.is_object()) {
     for (const auto& [number, token] : decoder.items()) {
       const Json parsed = Json::parse(number, nullptr, false);
-      HEARTH_TRY(const size_t id, token_id(parsed, text_of(token, "content")));
+      HEARTH_TRY(const size_t id, token_id(parsed, text_of(token, "content"), count));
       put(token, id);
     }
   }
   for (const Json& token : part(files.tokenizer, "added_tokens")) {
-    HEARTH_TRY(const size_t id, token_id(part(token, "id"), text_of(token, "content")));
+    HEARTH_TRY(const size_t id, token_id(part(token, "id"), text_of(token, "content"), count));
     put(token, id);
   }
   return added;
@@ -172,7 +177,7 @@ Result<Vocabulary> read_word_piece(const TokenizerFiles& files) {
   vocabulary.model = "bert";
   vocabulary.pre = "bert-bge";
   HEARTH_CHECK(put_vocab(model, vocabulary));
-  HEARTH_TRY(const std::vector<AddedToken> added, added_tokens(files));
+  HEARTH_TRY(const std::vector<AddedToken> added, added_tokens(files, vocabulary.tokens.size()));
   for (const AddedToken& token : added) {
     if (token.special && token.id < vocabulary.types.size()) {
       vocabulary.types[token.id] = kControlToken;

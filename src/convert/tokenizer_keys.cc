@@ -7,14 +7,18 @@
 namespace hearth::convert {
 namespace {
 
-// Roles of special tokens: in the files ("bos_token", "bos_token_id"), and as a key.
+// Roles of special tokens: in the files ("bos_token", "bos_token_id"), as a key, and how BERT
+// writes them.
 struct Role {
   std::string_view name;
   std::string_view key;
+  std::string_view mark;
 };
 constexpr Role kRoles[] = {
-    {"bos", "bos"},     {"eos", "eos"}, {"unk", "unknown"}, {"sep", "seperator"},
-    {"pad", "padding"}, {"cls", "cls"}, {"mask", "mask"},
+    {"bos", "bos", ""},          {"eos", "eos", ""},
+    {"unk", "unknown", "[UNK]"}, {"sep", "seperator", "[SEP]"},
+    {"pad", "padding", "[PAD]"}, {"cls", "cls", "[CLS]"},
+    {"mask", "mask", "[MASK]"},
 };
 
 // Which special tokens stand around one text, and between two.
@@ -105,6 +109,7 @@ class TokenizerKeys {
       // Encoders call what begins and ends a text by other names.
       if (text.empty() && name == "bos") text = token_text(files_.config, "cls_token");
       if (text.empty() && name == "eos") text = token_text(files_.config, "sep_token");
+      if (text.empty()) text = text_in_tokenizer(role);
       set_id(role.key, id_of(text, name));
     }
     add_other_ends();
@@ -123,6 +128,10 @@ class TokenizerKeys {
     set("eos", !around_.last.empty());
     if (around_.between) set_flag("add_sep_token", true);
     set_flag("add_bos_token", vocabulary_.add_bos);
+    const Json* space = member(files_.config, "add_prefix_space");
+    if (vocabulary_.model == "llama" && space != nullptr && space->is_boolean()) {
+      set_flag("add_space_prefix", space->get<bool>());
+    }
   }
 
   void add_template() {
@@ -140,6 +149,21 @@ class TokenizerKeys {
       if (text_of(each, "name") == "default") return text_of(each, "template");
     }
     return templates.empty() ? std::string() : text_of(templates.front(), "template");
+  }
+
+  // What tokenizer.json itself says of a role.
+  std::string text_in_tokenizer(const Role& role) const {
+    if (role.name == "bos") return around_.first;
+    if (role.name == "eos") return around_.last;
+    if (role.name == "unk") {
+      const auto unknown = std::find(vocabulary_.types.begin(), vocabulary_.types.end(),
+                                     static_cast<int32_t>(kUnknownToken));
+      if (unknown != vocabulary_.types.end()) {
+        return vocabulary_.tokens[static_cast<size_t>(unknown - vocabulary_.types.begin())];
+      }
+    }
+    // WordPiece has the same marks everywhere.
+    return vocabulary_.model == "bert" ? std::string(role.mark) : std::string();
   }
 
   bool has_processor() const { return member(files_.tokenizer, "post_processor") != nullptr; }

@@ -107,7 +107,7 @@ bool is_shown_mark(std::string_view text) {
 
 // Tokens that were added to a finished model, over what it had in their places.
 Result<void> put_added(const TokenizerFiles& files, Vocabulary& vocabulary) {
-  HEARTH_TRY(const std::vector<AddedToken> added, added_tokens(files));
+  HEARTH_TRY(const std::vector<AddedToken> added, added_tokens(files, vocabulary.tokens.size()));
   for (const AddedToken& token : added) {
     const bool known = token.id < vocabulary.types.size();
     const int32_t before = known ? vocabulary.types[token.id] : 0;

@@ -62,7 +62,9 @@ struct AddedToken {
   std::string content;
   bool special = false;
 };
-[[nodiscard]] Result<std::vector<AddedToken>> added_tokens(const TokenizerFiles& files);
+// `count` is how many tokens the model has without them.
+[[nodiscard]] Result<std::vector<AddedToken>> added_tokens(const TokenizerFiles& files,
+                                                           size_t count);
 // Some models do not mark what ought to be a control token.
 [[nodiscard]] bool looks_special(std::string_view token);
 

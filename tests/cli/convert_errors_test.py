@@ -76,6 +76,12 @@ class Errors(hearth.Case):
         self.changed(put("num_hidden_layers", 1), "'model.layers.1.", "no place")
         self.changed(put("rope_scaling", {"rope_type": "weird", "factor": 2}), "'weird'")
         self.changed(put("rope_scaling", {"rope_type": "yarn"}), "'factor'")
+        def no_experts(config, tensors):
+            config.update(architectures=["MixtralForCausalLM"], num_local_experts=0)
+            tensors.update({f"model.layers.{i}.block_sparse_moe.gate.weight": np.ones((2, 64))
+                            for i in range(2)})
+        self.changed(no_experts, "0 experts")
+        self.changed(put("quantization_config", {"quant_method": "gptq"}), "'gptq'", "BF16")
 
     def test_weights(self):
         def not_a_number(_, tensors):
@@ -92,6 +98,7 @@ class Errors(hearth.Case):
         self.changed(large, "'output.weight'", "too large", "BF16", flags=("--type", "F16"))
         self.changed(lambda _, t: t.update({"model.extra.weight": np.zeros(3)}),
                      "'model.extra.weight'", "no place")
+        self.changed(lambda _, t: t.update({"norm.weight": np.ones(64)}), "1 tensors", "the same")
         self.changed(lambda _, t: t.pop("model.layers.0.mlp.up_proj.weight"),
                      "'model.layers.0.mlp.up_proj.weight'", "missing")
         self.changed(lambda _, t: t.update({"model.norm.weight": np.zeros(64, np.uint8)}),
@@ -236,7 +243,7 @@ class Formats(hearth.Case):
         values = np.zeros(256)
         for c in codes:
             exponent, mantissa = c >> 3 & 15, c & 7
-            size = mantissa * 2.0 ** -9 if exponent == 0 else (8 + mantissa) * 2.0 ** (exponent - 10)
+            size = (mantissa if exponent == 0 else 8 + mantissa) * 2.0 ** (max(exponent, 1) - 10)
             values[c] = -size if c & 128 else size
         for name in [n for n in tensors if "mlp." in n]:
             shape = tensors[name].shape

@@ -9,6 +9,7 @@ import numpy as np
 
 import hearth
 import hf_folder
+import hf_inverse
 from gguf_file import GgufFile
 from hearth import SHARED
 
@@ -207,7 +208,8 @@ class RealVocabularies(Tokenizers):
         path = self.convert(self.write(None, len(tokens), tokenizer__model=model,
                                        config={"added_tokens_decoder": decoder}))
         want, got = self.values(VOCAB / "phi-3.gguf"), self.values(path)
-        self.assertEqual(got["tokenizer.ggml.tokens"][:known], want["tokenizer.ggml.tokens"][:known])
+        self.assertEqual(got["tokenizer.ggml.tokens"][:known],
+                         want["tokenizer.ggml.tokens"][:known])
         self.assertEqual(got["tokenizer.ggml.token_type"][1:known],
                          want["tokenizer.ggml.token_type"][1:known])
         text = (VOCAB / "phi-3.inp").read_bytes()
@@ -246,6 +248,30 @@ class RealVocabularies(Tokenizers):
                       "merges": [merge.split(" ") for merge in values["tokenizer.ggml.merges"]]}}
         path = self.convert(self.write(tokenizer, len(tokens), around=gemma4_around))
         self.compare("gemma-4", path, "token_type", "merges", "add_bos_token", "add_space_prefix")
+
+
+@hearth.needs_shared("models")
+class RealModel(Tokenizers):
+    """The bundled model's own weights and tokenizer.model, as SentencePiece wrote it."""
+
+    def test_there_and_back(self):
+        source = SHARED / "models/hearth-stories-6m-f32.gguf"
+        reference = GgufFile(source.read_bytes())
+        reference.values["llama.vocab_size"] = (0, 4096)
+        reference.values["llama.attention.key_length"] = (0, 32)
+        model = hf_inverse.invert("llama-dense", reference)
+        config = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+        folder = hf_folder.write(self.folder / "model", model.config, model.out, None, parts=3,
+                                 tokenizer_config=config)
+        (folder / "tokenizer.json").unlink()
+        (folder / "tokenizer.model").write_bytes((SHARED / "models/tok4096.model").read_bytes())
+        path = self.convert(folder)
+        want, got = self.values(source), self.values(path)
+        for key in ("tokens", "scores", "token_type", "bos_token_id", "eos_token_id",
+                    "unknown_token_id", "add_space_prefix"):
+            self.assertEqual(got["tokenizer.ggml." + key], want["tokenizer.ggml." + key], key)
+        ids = [1, 476, 473, 261, 420, 4047]
+        self.assertEqual(self.logits(path, ids).tobytes(), self.logits(source, ids).tobytes())
 
 
 class SmallVocabularies(Tokenizers):

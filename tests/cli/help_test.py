@@ -7,8 +7,8 @@ import unittest
 import hearth
 from hearth import MODEL
 
-COMMANDS = ("run", "chat", "show", "tokenize", "template", "logits", "perplexity", "compare",
-            "imatrix", "bench", "doctor")
+COMMANDS = ("run", "chat", "show", "convert", "tokenize", "template", "logits", "perplexity",
+            "compare", "imatrix", "quantize", "bench", "doctor")
 
 
 class Help(hearth.Case):
