@@ -35,7 +35,8 @@ void encode_q8_0(const float* row, size_t n, std::byte* out) {
 
 float mean_square(const float* values, size_t n) {
   double sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  for (size_t i = 0; i < n; ++i)
+    sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
   return static_cast<float>(sum / static_cast<double>(n));
 }
 

@@ -1,6 +1,6 @@
-// Sixteen groups of weights side by side: lane l of every vector belongs to group l. Nothing is ever
-// added across lanes of a vector but by plain loops in the order of lanes, and nothing is fused, so
-// that each instruction set gives the same bits.
+// Sixteen groups of weights side by side: lane l of every vector belongs to group l. Nothing is
+// ever added across lanes of a vector but by plain loops in the order of lanes, and nothing is
+// fused, so that each instruction set gives the same bits.
 #pragma once
 
 #include <cstddef>
