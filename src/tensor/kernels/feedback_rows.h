@@ -3,8 +3,6 @@
 // once.
 #pragma once
 
-#include <cmath>
-
 #include "tensor/codebooks.h"
 #include "tensor/feedback.h"
 #include "tensor/kernels/fit_lanes.h"
@@ -100,18 +98,9 @@ class FeedbackRows {
   void fit_block(size_t block, const F* wanted) {
     const size_t n = static_cast<size_t>(format_.block());
     float weights[kMaxBlock];
-    float importance[kMaxBlock];
     for (size_t r = 0; r < args_.n_rows; ++r) {
-      double squares = 0;
-      for (size_t j = 0; j < n; ++j) {
-        weights[j] = wanted[j][r];
-        squares += static_cast<double>(weights[j]) * static_cast<double>(weights[j]);
-      }
-      const float sigma2 = static_cast<float>(2.0 * squares / static_cast<double>(n));
-      for (size_t j = 0; j < n; ++j) {
-        importance[j] =
-            args_.inputs.remaining[block * n + j] * std::sqrt(sigma2 + weights[j] * weights[j]);
-      }
+      for (size_t j = 0; j < n; ++j) weights[j] = wanted[j][r];
+      const float* importance = args_.inputs.remaining + block * n;
       fitter_.fit(format_, {weights, importance, 1, &parts(r, block)});
     }
   }
