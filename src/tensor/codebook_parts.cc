@@ -84,11 +84,43 @@ void pack_iq3_s(const CodebookParts& parts, std::byte* out) {
   put(block, out);
 }
 
+// Of 32 weights: the upper 3 bits of four points, a scale of 3 bits, the sign of what moves them.
+void pack_iq1_s(const CodebookParts& parts, std::byte* out) {
+  BlockIQ1_S block{};
+  block.d_f16 = parts.d;
+  for (int g = 0; g < 8; ++g) {
+    unsigned word = parts.scales[g] * 0x1000u | (parts.signs[4 * g] & 1u) << 15;
+    for (int r = 0; r < 4; ++r) {
+      const unsigned point = parts.points[4 * g + r];
+      block.points[4 * g + r] = byte_of(point);
+      word |= (point >> 8) << (3 * r);
+    }
+    put_word16(word, block.high[g]);
+  }
+  put(block, out);
+}
+
+void pack_iq1_m(const CodebookParts& parts, std::byte* out) {
+  BlockIQ1_M block{};
+  for (int r = 0; r < kRunsOfBlock; ++r) {
+    const unsigned point = parts.points[r];
+    block.points[r] = byte_of(point);
+    block.high[r / 2] |= byte_of((point >> 8 | (parts.signs[r] & 1u) << 3) << (4 * (r % 2)));
+  }
+  for (int w = 0; w < 4; ++w) {
+    unsigned word = ((parts.d >> (4 * w)) & 15u) << 12;
+    for (int g = 0; g < 4; ++g) word |= static_cast<unsigned>(parts.scales[4 * w + g]) << (3 * g);
+    put_word16(word, block.scales + 2 * w);
+  }
+  put(block, out);
+}
+
 }  // namespace
 
 bool is_codebook(DType type) {
   return type == DType::IQ2_XXS || type == DType::IQ2_XS || type == DType::IQ2_S ||
-         type == DType::IQ3_XXS || type == DType::IQ3_S;
+         type == DType::IQ3_XXS || type == DType::IQ3_S || type == DType::IQ1_S ||
+         type == DType::IQ1_M;
 }
 
 void pack_codebook(DType type, const CodebookParts& parts, std::byte* out) {
@@ -103,6 +135,10 @@ void pack_codebook(DType type, const CodebookParts& parts, std::byte* out) {
       return pack_iq3_xxs(parts, out);
     case DType::IQ3_S:
       return pack_iq3_s(parts, out);
+    case DType::IQ1_S:
+      return pack_iq1_s(parts, out);
+    case DType::IQ1_M:
+      return pack_iq1_m(parts, out);
     default:
       return;  // no codebook: callers have checked
   }

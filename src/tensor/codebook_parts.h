@@ -15,14 +15,14 @@ inline constexpr int kRunsOfBlock = 32;
 inline constexpr int kMaxScales = 16;
 
 struct CodebookParts {
-  uint16_t d = 0;                  // f16
+  uint16_t d = 0;                   // f16
   uint8_t scales[kMaxScales] = {};  // s of (2 s + 1), in order
   uint16_t points[kMaxPoints] = {};
   // Bit j: weight j of the run is negative. IQ1: all bits are set where the points are moved down.
   uint8_t signs[kRunsOfBlock] = {};
 };
 
-// Whether the type is IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS or IQ3_S.
+// Whether the type is one of the IQ1, IQ2 and IQ3 formats.
 [[nodiscard]] bool is_codebook(DType type);
 
 // One block of the format.

@@ -35,7 +35,8 @@ void encode_q8_0(const float* row, size_t n, std::byte* out) {
 
 float mean_square(const float* values, size_t n) {
   double sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  for (size_t i = 0; i < n; ++i)
+    sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
   return static_cast<float>(sum / static_cast<double>(n));
 }
 
@@ -85,8 +86,8 @@ void RowEncoder::encode(const float* row, const float* importance, std::byte* ou
     encode_q8_0(row, columns_, out);
   } else if (is_codebook(type_)) {
     weigh(row, importance);
-    fitter_.fit_codebook(
-        type_, {row, importance_.data(), codebook_parts_.size(), codebook_parts_.data()});
+    fitter_.fit_codebook(type_,
+                         {row, importance_.data(), codebook_parts_.size(), codebook_parts_.data()});
     const size_t bytes = traits(type_).block_bytes;
     for (size_t i = 0; i < codebook_parts_.size(); ++i)
       pack_codebook(type_, codebook_parts_[i], out + i * bytes);

@@ -5,13 +5,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
+#include "tensor/codebook_parts.h"
 #include "tensor/kernels/fit_lanes.h"
 
 namespace hearth {
 namespace {
 
-constexpr int power(int base, int exponent) { return exponent == 0 ? 1 : base * power(base, exponent - 1); }
+constexpr int power(int base, int exponent) {
+  return exponent == 0 ? 1 : base * power(base, exponent - 1);
+}
 
 // The points of an ascending list by their upper halves. A half is known by a number whose digits
 // are its levels, the first weight's the lowest.
@@ -44,6 +48,14 @@ struct SplitPoints {
     return number;
   }
 };
+
+// The levels of points, as lists hold them.
+template <class Split>
+I words_of(const Split& split, I points) {
+  I words{};
+  for (int l = 0; l < kLanes; ++l) words[l] = split.points[static_cast<size_t>(points[l])];
+  return words;
+}
 
 // Costs of all halves, and where exactly one weight takes the wrong sign the least of those.
 template <class Split>
@@ -88,25 +100,36 @@ struct Costs {
   F flipped{};
 };
 
-template <bool flips, class Split>
-Costs least_costs(const Split& split, const HalfCosts<Split>& lower, const HalfCosts<Split>& upper) {
-  Costs best{all(__builtin_inff()), all(__builtin_inff())};
-  for (int u = 0; u < Split::kHalves; ++u) {
-    const int end = split.first[u + 1];
-    int p = split.first[u];
-    if (p == end) continue;
-    F plain = lower.plain[split.lower[p]];
-    F flipped = flips ? lower.flipped[split.lower[p]] : F{};
-    for (++p; p < end; ++p) {
-      plain = smaller(plain, lower.plain[split.lower[p]]);
-      if (flips) flipped = smaller(flipped, lower.flipped[split.lower[p]]);
-    }
+// Of the lower halves that stand with upper half u. Straight code: a loop over a handful of points
+// costs more than the points.
+template <class Book, int u, size_t... p>
+F least_of(const F* lower, std::index_sequence<p...>) {
+  constexpr size_t kFirst = Book::kSplit.first[u];
+  F least = lower[Book::kSplit.lower[kFirst]];
+  ((least = smaller(least, lower[Book::kSplit.lower[kFirst + 1 + p]])), ...);
+  return least;
+}
+
+template <class Book, bool flips, int u, class Split>
+void take_points_with(const HalfCosts<Split>& lower, const HalfCosts<Split>& upper, Costs& best) {
+  constexpr int kPoints = Book::kSplit.first[u + 1] - Book::kSplit.first[u];
+  if constexpr (kPoints > 0) {
+    using Others = std::make_index_sequence<kPoints - 1>;
+    const F plain = least_of<Book, u>(lower.plain, Others{});
     best.plain = smaller(best.plain, plain + upper.plain[u]);
-    if (flips) {
-      best.flipped = smaller(best.flipped,
-                             smaller(flipped + upper.plain[u], plain + upper.flipped[u]));
+    if constexpr (flips) {
+      const F flipped = least_of<Book, u>(lower.flipped, Others{});
+      best.flipped = smaller(best.flipped, flipped + upper.plain[u]);
+      best.flipped = smaller(best.flipped, plain + upper.flipped[u]);
     }
   }
+}
+
+template <class Book, bool flips, class Split, int... u>
+Costs least_costs(const HalfCosts<Split>& lower, const HalfCosts<Split>& upper,
+                  std::integer_sequence<int, u...>) {
+  Costs best{all(__builtin_inff()), all(__builtin_inff())};
+  (take_points_with<Book, flips, u>(lower, upper, best), ...);
   return best;
 }
 
@@ -137,6 +160,15 @@ Best best_points(const Split& split, const HalfCosts<Split>& lower, const HalfCo
   }
   return best;
 }
+
+// The points and signs that suit a scale, and weighted sums with the magnitudes they stand for.
+template <int group>
+struct Chosen {
+  I points[group / 4];    // the first group / 8 where a point has 8 weights
+  I signs[group / kRun];  // as in CodebookParts
+  F xm{};                 // sum of w x magnitude
+  F mm{};                 // sum of w magnitude^2
+};
 
 }  // namespace
 }  // namespace hearth
