@@ -14,7 +14,8 @@ struct BlockLanes {
   static constexpr int kWeights = group_size * groups_of_block;
 
   // Lanes without a block have weights of no importance.
-  static Groups<group_size> load(const FitArgs& args, size_t first) {
+  template <class Args>
+  static Groups<group_size> load(const Args& args, size_t first) {
     Groups<group_size> groups{};
     for (int l = 0; l < kLanes; ++l) {
       const size_t block = first + static_cast<size_t>(l / groups_of_block);
