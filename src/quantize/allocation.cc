@@ -52,7 +52,8 @@ bool take_a_step(Options tensors, uint64_t left, Choice& choice) {
       const FormatOption& other = tensors[t][i];
       const double gain = now.damage - other.damage;
       if (gain <= 0 || other.bytes > now.bytes + left) continue;
-      const double bytes = other.bytes > now.bytes ? static_cast<double>(other.bytes - now.bytes) : 1;
+      const double bytes =
+          other.bytes > now.bytes ? static_cast<double>(other.bytes - now.bytes) : 1;
       if (gain / bytes <= best) continue;
       best = gain / bytes;
       tensor = t;

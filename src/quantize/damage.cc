@@ -164,9 +164,11 @@ Result<TensorDamage> DamageMeter::measure(size_t tensor, std::span<const DType> 
     HEARTH_TRY(const double error, error_of(info, type, known));
     double slope = slopes.empty() ? 0 : slopes.front().second;
     if (slopes.size() == 2 && error > 0 && slopes[0].first > slopes[1].first) {
-      const double place = (slopes[0].first - std::log(error)) / (slopes[0].first - slopes[1].first);
+      const double place =
+          (slopes[0].first - std::log(error)) / (slopes[0].first - slopes[1].first);
       const double share = std::clamp(place, 0.0, 1.0);
-      slope = std::exp((1 - share) * std::log(slopes[0].second) + share * std::log(slopes[1].second));
+      slope =
+          std::exp((1 - share) * std::log(slopes[0].second) + share * std::log(slopes[1].second));
     }
     damage.types.push_back(type);
     damage.errors.push_back(error);

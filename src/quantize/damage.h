@@ -15,7 +15,7 @@
 namespace hearth::quantize {
 
 struct TensorDamage {
-  size_t tensor = 0;                  // index in the file
+  size_t tensor = 0;  // index in the file
   std::vector<DType> types;
   std::vector<FormatOption> options;  // of each type: bytes, nats of KL divergence
   std::vector<double> errors;         // of each type: squares of what its results lose

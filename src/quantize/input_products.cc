@@ -44,8 +44,7 @@ bool decompose(std::vector<double>& a, size_t n, ThreadPool& pool) {
       const size_t end = std::min(j, (piece + 1) * kPiece);
       for (size_t i = piece * kPiece; i < end; ++i) {
         double* other = a.data() + i * n;
-        other[j] =
-            (other[j] - dot(other + j + 1, scaled.data() + j + 1, n - j - 1)) / row[j];
+        other[j] = (other[j] - dot(other + j + 1, scaled.data() + j + 1, n - j - 1)) / row[j];
       }
     });
   }
@@ -151,7 +150,8 @@ Result<PreparedProducts> prepare(const ProductSums& sums, double damping, double
   const size_t n = sums.columns;
   std::vector<double> means(n * n);
   for (size_t i = 0; i < n * n; ++i) {
-    means[i] = static_cast<double>(sums.products[i]) / static_cast<double>(std::max<size_t>(sums.tokens, 1));
+    means[i] = static_cast<double>(sums.products[i]) /
+               static_cast<double>(std::max<size_t>(sums.tokens, 1));
   }
   double mean = 0;
   for (size_t i = 0; i < n; ++i) mean += means[i * n + i] / static_cast<double>(n);
@@ -170,7 +170,8 @@ Result<PreparedProducts> prepare(const ProductSums& sums, double damping, double
     if (!decompose(a, n, pool)) continue;
     for (size_t i = 0; i < n; ++i) {
       prepared.remaining[i] = static_cast<float>(a[i * n + i]);
-      for (size_t j = i + 1; j < n; ++j) prepared.feedback[i * n + j] = static_cast<float>(a[i * n + j]);
+      for (size_t j = i + 1; j < n; ++j)
+        prepared.feedback[i * n + j] = static_cast<float>(a[i * n + j]);
     }
     return prepared;
   }

@@ -18,8 +18,8 @@ namespace hearth::quantize {
 struct ProductSums {
   size_t columns = 0;
   size_t tokens = 0;
-  Buffer<float> products;       // [columns][columns]
-  std::vector<float> pending;   // [tokens][columns] that are not yet in the sums
+  Buffer<float> products;      // [columns][columns]
+  std::vector<float> pending;  // [tokens][columns] that are not yet in the sums
 };
 
 // Watches a session, which must have its runtime for itself, as long as it lives. Tensors that see
@@ -42,7 +42,9 @@ class ProductsCollector {
   [[nodiscard]] const ProductSums* find(const gguf::TensorInfo& tensor) const;
 
   // Bytes of the sums of a matrix with so many columns.
-  [[nodiscard]] static uint64_t bytes(uint64_t columns) { return columns * columns * sizeof(float); }
+  [[nodiscard]] static uint64_t bytes(uint64_t columns) {
+    return columns * columns * sizeof(float);
+  }
 
  private:
   struct Watched {

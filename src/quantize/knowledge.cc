@@ -46,8 +46,8 @@ Result<InputKnowledge> Knowledge::of(const gguf::TensorInfo& tensor) {
   if (importance_ != nullptr) {
     known.importance = importance_->find(tensor.name);
     const size_t matrices = tensor.dims[2] * tensor.dims[3];
-    if (known.importance != nullptr && (known.importance->columns != tensor.dims[0] ||
-                                        known.importance->matrices() != matrices)) {
+    if (known.importance != nullptr &&
+        (known.importance->columns != tensor.dims[0] || known.importance->matrices() != matrices)) {
       return fail(ErrorCode::bad_usage, "the importance matrix has ", known.importance->columns,
                   " x ", known.importance->matrices(), " values for tensor '",
                   printable(tensor.name), "', which has rows of ", tensor.dims[0], " in ", matrices,

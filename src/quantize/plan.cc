@@ -21,8 +21,8 @@ bool contains(std::string_view name, std::string_view part) {
 
 bool quantizable(const gguf::TensorInfo& tensor) {
   constexpr std::string_view kKept[] = {
-      "_norm.weight",   "ffn_gate_inp",   "per_layer_model_proj", "position_embd", "token_types",
-      "ssm_conv1d",     "shortconv.conv", "rope_freqs",           "rope_factors",
+      "_norm.weight", "ffn_gate_inp",   "per_layer_model_proj", "position_embd", "token_types",
+      "ssm_conv1d",   "shortconv.conv", "rope_freqs",           "rope_factors",
   };
   const bool matrix = tensor.n_dims >= 2 && tensor.rows() > 1;
   const bool floats = tensor.type == DType::F32 || tensor.type == DType::F16 ||
@@ -33,7 +33,9 @@ bool quantizable(const gguf::TensorInfo& tensor) {
 }
 
 DType fitting(DType type, const gguf::TensorInfo& tensor) {
-  const auto fits = [&](DType candidate) { return row_bytes(candidate, tensor.dims[0]).has_value(); };
+  const auto fits = [&](DType candidate) {
+    return row_bytes(candidate, tensor.dims[0]).has_value();
+  };
   if (fits(type)) return type;
   DType other = DType::IQ4_NL;
   if (type == DType::Q2_K || type == DType::Q3_K || type == DType::TQ1_0 || type == DType::TQ2_0)

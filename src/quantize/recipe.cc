@@ -7,18 +7,19 @@ namespace hearth::quantize {
 namespace {
 
 constexpr Recipe kRecipes[] = {
-    {"F32", 0, DType::F32},       {"F16", 1, DType::F16},       {"BF16", 32, DType::BF16},
-    {"Q8_0", 7, DType::Q8_0},     {"Q6_K", 18, DType::Q6_K},    {"Q5_K_M", 17, DType::Q5_K},
-    {"Q5_K_S", 16, DType::Q5_K},  {"Q5_1", 9, DType::Q5_1},     {"Q5_0", 8, DType::Q5_0},
-    {"Q4_K_M", 15, DType::Q4_K},  {"Q4_K_S", 14, DType::Q4_K},  {"Q4_1", 3, DType::Q4_1},
-    {"Q4_0", 2, DType::Q4_0},     {"IQ4_NL", 25, DType::IQ4_NL}, {"IQ4_XS", 30, DType::IQ4_XS},
-    {"Q3_K_L", 13, DType::Q3_K},  {"Q3_K_M", 12, DType::Q3_K},  {"Q3_K_S", 11, DType::Q3_K},
-    {"Q2_K", 10, DType::Q2_K},    {"Q2_K_S", 21, DType::Q2_K},
+    {"F32", 0, DType::F32},      {"F16", 1, DType::F16},        {"BF16", 32, DType::BF16},
+    {"Q8_0", 7, DType::Q8_0},    {"Q6_K", 18, DType::Q6_K},     {"Q5_K_M", 17, DType::Q5_K},
+    {"Q5_K_S", 16, DType::Q5_K}, {"Q5_1", 9, DType::Q5_1},      {"Q5_0", 8, DType::Q5_0},
+    {"Q4_K_M", 15, DType::Q4_K}, {"Q4_K_S", 14, DType::Q4_K},   {"Q4_1", 3, DType::Q4_1},
+    {"Q4_0", 2, DType::Q4_0},    {"IQ4_NL", 25, DType::IQ4_NL}, {"IQ4_XS", 30, DType::IQ4_XS},
+    {"Q3_K_L", 13, DType::Q3_K}, {"Q3_K_M", 12, DType::Q3_K},   {"Q3_K_S", 11, DType::Q3_K},
+    {"Q2_K", 10, DType::Q2_K},   {"Q2_K_S", 21, DType::Q2_K},
 };
 
 bool same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::toupper(static_cast<unsigned char>(x)) == std::toupper(static_cast<unsigned char>(y));
+    return std::toupper(static_cast<unsigned char>(x)) ==
+           std::toupper(static_cast<unsigned char>(y));
   });
 }
 

@@ -56,7 +56,8 @@ class PlanSearch {
     // What the file takes beside the tensors that may change.
     Plan plan = plan_;
     HEARTH_TRY(uint64_t fixed, file_bytes(file_, plan));
-    for (const TensorDamage& damage : damages_) fixed -= padded(file_.tensors[damage.tensor].data.size());
+    for (const TensorDamage& damage : damages_)
+      fixed -= padded(file_.tensors[damage.tensor].data.size());
     std::vector<std::vector<FormatOption>> options = options_of(damages_);
     for (auto& of_tensor : options) {
       for (FormatOption& option : of_tensor) option.bytes = padded(option.bytes);
@@ -117,16 +118,18 @@ class PlanSearch {
       uint64_t fixed, const std::vector<std::vector<FormatOption>>& options) const {
     uint64_t least = fixed;
     for (const auto& of_tensor : options) {
-      least += std::min_element(of_tensor.begin(), of_tensor.end(), [](const auto& a, const auto& b) {
-                 return a.bytes < b.bytes;
-               })->bytes;
+      least +=
+          std::min_element(of_tensor.begin(), of_tensor.end(), [](const auto& a, const auto& b) {
+            return a.bytes < b.bytes;
+          })->bytes;
     }
     return fail(ErrorCode::bad_usage, "the smallest file of this model has ", least,
                 " bytes, more than the ", options_.budget, " that are asked for");
   }
 
   static uint64_t padded(uint64_t bytes) {
-    return (bytes + gguf::kDefaultAlignment - 1) / gguf::kDefaultAlignment * gguf::kDefaultAlignment;
+    return (bytes + gguf::kDefaultAlignment - 1) / gguf::kDefaultAlignment *
+           gguf::kDefaultAlignment;
   }
 
   const gguf::File& file_;
@@ -139,11 +142,11 @@ class PlanSearch {
 }  // namespace
 
 std::vector<DType> search_types(const gguf::TensorInfo& tensor) {
-  constexpr DType kWhole[] = {DType::IQ2_XXS, DType::IQ2_XS, DType::IQ2_S,  DType::Q2_K,
-                              DType::IQ3_XXS, DType::IQ3_S,  DType::Q3_K,   DType::IQ4_XS,
-                              DType::Q4_K,    DType::Q5_K,   DType::Q6_K,   DType::Q8_0};
-  constexpr DType kSmall[] = {DType::Q4_0, DType::IQ4_NL, DType::Q4_1, DType::Q5_0, DType::Q5_1,
-                              DType::Q8_0};
+  constexpr DType kWhole[] = {DType::IQ2_XXS, DType::IQ2_XS, DType::IQ2_S, DType::Q2_K,
+                              DType::IQ3_XXS, DType::IQ3_S,  DType::Q3_K,  DType::IQ4_XS,
+                              DType::Q4_K,    DType::Q5_K,   DType::Q6_K,  DType::Q8_0};
+  constexpr DType kSmall[] = {DType::Q4_0, DType::IQ4_NL, DType::Q4_1,
+                              DType::Q5_0, DType::Q5_1,   DType::Q8_0};
   std::vector<DType> types;
   const bool whole = tensor.dims[0] % 256 == 0;
   for (const DType type : whole ? std::span<const DType>(kWhole) : std::span<const DType>(kSmall)) {

@@ -72,7 +72,8 @@ Result<void> TensorEncoder::encode(const gguf::TensorInfo& tensor, DType type,
                             columns, rows.data() + r * columns);
     }
     piece.rows = rows.data();
-    const auto bad = std::find_if(rows.begin(), rows.end(), [](float w) { return !std::isfinite(w); });
+    const auto bad =
+        std::find_if(rows.begin(), rows.end(), [](float w) { return !std::isfinite(w); });
     if (bad != rows.end()) {
       const size_t at = piece.first_row * columns + static_cast<size_t>(bad - rows.begin());
       size_t before = culprit.load();

@@ -32,8 +32,7 @@ uint8_t byte_of(int value) { return static_cast<uint8_t>(value & 255); }
 
 // Weight i in the low half of byte i, weight i + 16 in the high half.
 void pack_nibbles(const uint8_t* quants, uint8_t* out) {
-  for (int j = 0; j < 16; ++j)
-    out[j] = byte_of((quants[j] & 15) | ((quants[j + 16] & 15) << 4));
+  for (int j = 0; j < 16; ++j) out[j] = byte_of((quants[j] & 15) | ((quants[j + 16] & 15) << 4));
 }
 
 void pack_fifth_bits(const uint8_t* quants, uint8_t* high) {
@@ -80,8 +79,7 @@ Block pack_four_bits(const BlockParts& parts) {
   pack_scales_k4(parts, block.scales);
   for (int i = 0; i < kSuperBlock; ++i) {
     const int group = i / 32;
-    block.quants[32 * (group / 2) + i % 32] |=
-        byte_of((parts.quants[i] & 15) << (4 * (group % 2)));
+    block.quants[32 * (group / 2) + i % 32] |= byte_of((parts.quants[i] & 15) << (4 * (group % 2)));
   }
   block.d_f16 = parts.d;
   block.dmin_f16 = parts.dmin;

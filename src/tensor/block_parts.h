@@ -1,5 +1,6 @@
-// What a block of a quantized row says, one field for each number: quants, scales, minimums. Fitting
-// works on these; pack_parts() puts them where the format wants them (docs/formats/blocks.md).
+// What a block of a quantized row says, one field for each number: quants, scales, minimums.
+// Fitting works on these; pack_parts() puts them where the format wants them
+// (docs/formats/blocks.md).
 #pragma once
 
 #include <cstddef>
@@ -10,10 +11,10 @@
 namespace hearth {
 
 // Which weights a group's numbers stand for:
-//   symmetric:  d * scale * (quant - zero)           Q4_0, Q5_0, Q8_0, Q3_K, Q6_K; scale is 1 without
-//   levels:     d * scale * kIq4Values[quant]        IQ4_NL, IQ4_XS                 scales of its own
-//   offset:     d * scale * quant - dmin * min       Q2_K, Q4_K, Q5_K
-//   affine:     d * quant + dmin                     Q4_1, Q5_1
+//   symmetric:  d * scale * (quant - zero)           Q4_0, Q5_0, Q8_0, Q3_K, Q6_K; scale is 1
+//   without levels:     d * scale * kIq4Values[quant]        IQ4_NL, IQ4_XS                 scales
+//   of its own offset:     d * scale * quant - dmin * min       Q2_K, Q4_K, Q5_K affine:     d *
+//   quant + dmin                     Q4_1, Q5_1
 enum class GroupKind : uint8_t { symmetric, levels, offset, affine };
 
 struct GroupFormat {

@@ -18,17 +18,21 @@ void encode_halves(const float* row, size_t n, std::byte* out) {
   }
 }
 
-// Eight bits leave nothing to search for.
+// Eight bits leave nothing to search for. Quants are those of the scale as it is stored: a scale
+// that a half holds with few bits, or only as its largest or smallest number, takes the weights
+// with it.
 void encode_q8_0(const float* row, size_t n, std::byte* out) {
   for (size_t first = 0; first < n; first += 32, out += sizeof(BlockQ8_0)) {
     float peak = 0;
     for (size_t i = first; i < first + 32; ++i) peak = std::max(peak, std::fabs(row[i]));
-    const float d = peak / 127.0f;
-    const float inverse = d > 0 ? 1.0f / d : 0.0f;
     BlockQ8_0 block{};
-    block.d_f16 = f32_to_f16(d);
-    for (size_t i = 0; i < 32; ++i)
-      block.quants[i] = static_cast<int8_t>(std::lround(row[first + i] * inverse));
+    block.d_f16 = f32_to_f16(std::min(peak / 127.0f, 65504.0f));
+    if (block.d_f16 == 0 && peak > 0) block.d_f16 = 1;
+    const float inverse = peak > 0 ? 1.0f / f16_to_f32(block.d_f16) : 0.0f;
+    for (size_t i = 0; i < 32; ++i) {
+      const float quant = std::clamp(row[first + i] * inverse, -127.0f, 127.0f);
+      block.quants[i] = static_cast<int8_t>(std::lround(quant));
+    }
     std::memcpy(out, &block, sizeof block);
   }
 }
@@ -63,14 +67,23 @@ RowEncoder::RowEncoder(DType type, size_t columns, const Fitter& fitter)
 // How much the square of each weight's error counts. The importance matrix knows the inputs' mean
 // squares only; that large weights of a row tend to meet inputs that move together is what the root
 // stands for. It is llama.cpp's measure: what is compared with its files is the search alone.
+//
+// Inputs that never fired in one text may in another, so each counts a little: too little to weigh
+// against others of its group, enough for a group of nothing else to be rounded like any other.
 void RowEncoder::weigh(const float* row, const float* importance) {
+  constexpr double kLeastShare = 1e-5;
+  double mean = 0;
+  for (size_t i = 0; importance != nullptr && i < columns_; ++i)
+    mean += static_cast<double>(importance[i]) / static_cast<double>(columns_);
+  const bool known = mean > 0;
+  const auto least = static_cast<float>(kLeastShare * mean);
   const bool super = traits(type_).block_weights == kSuperBlock;
   const size_t span = super ? kSuperBlock : columns_;
   for (size_t first = 0; first < columns_; first += span) {
     const float sigma2 = (super ? 2.0f : 1.0f) * mean_square(row + first, span);
     for (size_t i = first; i < first + span; ++i) {
       const float size = std::sqrt(sigma2 + row[i] * row[i]);
-      importance_[i] = importance != nullptr ? importance[i] * size : size;
+      importance_[i] = known ? std::max(importance[i], least) * size : size;
     }
   }
 }

@@ -3,8 +3,8 @@
 //
 // The error of a row is (w - q)^T G (w - q) with G the mean products of its inputs. Columns are
 // rounded in order, and what was lost in those before is made good by those behind (Frantar et al.
-// 2022, arXiv 2210.17323, in the form of Chee et al. 2023, arXiv 2307.13304). Then quants and scales
-// are changed one at a time as long as the error falls.
+// 2022, arXiv 2210.17323, in the form of Chee et al. 2023, arXiv 2307.13304). Then quants and
+// scales are changed one at a time as long as the error falls.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ struct InputProducts {
   size_t columns = 0;
   const float* products = nullptr;  // G [columns][columns], positive definite
   const float* feedback = nullptr;  // F [columns][columns]
-  const float* remaining = nullptr; // D [columns]: of an error of one weight, what others cannot undo
+  const float* remaining =
+      nullptr;  // D [columns]: of an error of one weight, what others cannot undo
 };
 
 inline constexpr size_t kFeedbackRows = 16;  // that are rounded side by side
@@ -28,9 +29,9 @@ struct FeedbackArgs {
   const float* rows = nullptr;  // [n_rows][columns], finite
   size_t n_rows = 0;            // kFeedbackRows at most
   InputProducts inputs;
-  int sweeps = 3;               // how often everything is tried to be changed
-  float* scratch = nullptr;     // feedback_scratch(columns) floats
-  BlockParts* out = nullptr;    // [n_rows][columns / block]
+  int sweeps = 3;             // how often everything is tried to be changed
+  float* scratch = nullptr;   // feedback_scratch(columns) floats
+  BlockParts* out = nullptr;  // [n_rows][columns / block]
 };
 
 [[nodiscard]] size_t feedback_scratch(size_t columns);

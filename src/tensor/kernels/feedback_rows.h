@@ -1,5 +1,6 @@
-// Rounding with feedback (tensor/feedback.h): sixteen rows of a matrix side by side, lane l of every
-// vector belongs to row l. All rows meet the same products, of which a column's are read once.
+// Rounding with feedback (tensor/feedback.h): sixteen rows of a matrix side by side, lane l of
+// every vector belongs to row l. All rows meet the same products, of which a column's are read
+// once.
 #pragma once
 
 #include <cmath>
@@ -59,8 +60,7 @@ class FeedbackRows {
         pull_(levels_ + columns_) {
     for (size_t c = 0; c < columns_; ++c) {
       weights_[c] = F{};
-      for (size_t r = 0; r < args.n_rows; ++r)
-        weights_[c][r] = args.rows[r * columns_ + c];
+      for (size_t r = 0; r < args.n_rows; ++r) weights_[c][r] = args.rows[r * columns_ + c];
     }
   }
 
@@ -109,8 +109,8 @@ class FeedbackRows {
       }
       const float sigma2 = static_cast<float>(2.0 * squares / static_cast<double>(n));
       for (size_t j = 0; j < n; ++j) {
-        importance[j] = args_.inputs.remaining[block * n + j] *
-                        std::sqrt(sigma2 + weights[j] * weights[j]);
+        importance[j] =
+            args_.inputs.remaining[block * n + j] * std::sqrt(sigma2 + weights[j] * weights[j]);
       }
       fitter_.fit(format_, {weights, importance, 1, &parts(r, block)});
     }
@@ -203,7 +203,8 @@ class FeedbackRows {
 
   void change_multiple(size_t block, int g, bool minimum) {
     const auto count = static_cast<size_t>(format_.group);
-    const size_t first = block * static_cast<size_t>(format_.block()) + static_cast<size_t>(g) * count;
+    const size_t first =
+        block * static_cast<size_t>(format_.block()) + static_cast<size_t>(g) * count;
     F unit{};
     F multiple{};
     for (size_t r = 0; r < args_.n_rows; ++r) {

@@ -1,6 +1,6 @@
-// Sixteen groups of weights side by side: lane l of every vector belongs to group l. Nothing is ever
-// added across lanes of a vector but by plain loops in the order of lanes, and nothing is fused, so
-// that each instruction set gives the same bits.
+// Sixteen groups of weights side by side: lane l of every vector belongs to group l. Nothing is
+// ever added across lanes of a vector but by plain loops in the order of lanes, and nothing is
+// fused, so that each instruction set gives the same bits.
 #pragma once
 
 #include <cstddef>
@@ -37,11 +37,14 @@ inline F ratio(F a, F b) {
   return choose(none, all(0), a / safe);
 }
 
-// As a half holds it; too large a number becomes the largest.
+// As a half holds it; too large a number becomes the largest. Too small a one becomes the smallest,
+// since a block's scale of zero would make all of its weights zero, whatever their multiples.
 inline float as_half(float value) {
   if (value > 65504.0f) return 65504.0f;
   if (value < -65504.0f) return -65504.0f;
-  return f16_to_f32(f32_to_f16(value));
+  const float half = f16_to_f32(f32_to_f16(value));
+  if (half != 0 || value == 0) return half;
+  return value < 0 ? -0x1p-24f : 0x1p-24f;
 }
 
 // Groups in lanes: weights and importance of weight j of every group.

@@ -18,8 +18,8 @@ struct Line {
 
 // Weighted sums over a group that the equations are made of.
 struct Moments {
-  F w{}, x{}, xx{};       // of the weights alone
-  F q{}, qq{}, xq{};      // with the quants
+  F w{}, x{}, xx{};   // of the weights alone
+  F q{}, qq{}, xq{};  // with the quants
 };
 
 template <int quants, int group>
@@ -63,12 +63,16 @@ struct OffsetGroup {
 };
 
 // The best line for given quants. Minimums below zero are for formats that can say them.
+//
+// Quants that are all the same, or as good as that, leave a determinant of rounding errors: then
+// the scale alone explains the weights, or where all quants are zero, the minimum alone.
 inline Line solve_line(const Moments& m, bool any_sign) {
   const F determinant = m.w * m.qq - m.q * m.q;
-  const I good = determinant > all(0);
+  const I good = determinant > 2e-6f * m.w * m.qq;
+  const F low_alone = choose(m.qq > all(0), all(0), -ratio(m.x, m.w));
   Line line;
   line.scale = choose(good, ratio(m.w * m.xq - m.x * m.q, determinant), ratio(m.xq, m.qq));
-  line.low = choose(good, ratio(m.q * m.xq - m.qq * m.x, determinant), all(0));
+  line.low = choose(good, ratio(m.q * m.xq - m.qq * m.x, determinant), low_alone);
   const I through_zero = any_sign ? I{} : (line.low < all(0)) | (line.scale < all(0));
   line.scale = choose(through_zero, ratio(m.xq, m.qq), line.scale);
   line.low = choose(through_zero, all(0), line.low);
@@ -189,7 +193,8 @@ struct OffsetSearch {
     for (int step = 0; step < 4; ++step) {
       F d, dmin;
       solve(best, d, dmin);
-      take(multiples(d, dmin, best.scale * ratio(best.d, d), best.min * ratio(best.dmin, dmin), true));
+      take(multiples(d, dmin, best.scale * ratio(best.d, d), best.min * ratio(best.dmin, dmin),
+                     true));
     }
     return best;
   }

@@ -66,8 +66,7 @@ inline F explained(const Products& p) { return ratio(p.xl * p.xl, p.ll); }
 template <class Levels, int group>
 F free_scale(const Groups<group>& g, int starts, float spread) {
   F peak{};
-  for (int j = 0; j < group; ++j)
-    peak = choose(absolute(g.x[j]) > absolute(peak), g.x[j], peak);
+  for (int j = 0; j < group; ++j) peak = choose(absolute(g.x[j]) > absolute(peak), g.x[j], peak);
   const F per_peak = ratio(all(1), peak);
   F best = all(-1);
   F scale{};
