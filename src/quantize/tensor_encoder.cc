@@ -20,7 +20,10 @@ Result<void> name_the_culprit(const gguf::TensorInfo& tensor, size_t weight, flo
 
 }  // namespace
 
-bool takes_feedback(DType type) { return type != DType::Q8_0 && group_format(type) != nullptr; }
+bool takes_feedback(DType type) {
+  const GroupFormat* format = group_format(type);
+  return type != DType::Q8_0 && format != nullptr && format->kind != GroupKind::floats;
+}
 
 void TensorEncoder::encode_rows(const Piece& piece, size_t columns, size_t rows_of_matrix,
                                 DType type, const InputKnowledge& known, std::byte* out) const {
@@ -72,7 +75,8 @@ Result<void> TensorEncoder::encode(const gguf::TensorInfo& tensor, DType type,
                             columns, rows.data() + r * columns);
     }
     piece.rows = rows.data();
-    const auto bad = std::find_if(rows.begin(), rows.end(), [](float w) { return !std::isfinite(w); });
+    const auto bad =
+        std::find_if(rows.begin(), rows.end(), [](float w) { return !std::isfinite(w); });
     if (bad != rows.end()) {
       const size_t at = piece.first_row * columns + static_cast<size_t>(bad - rows.begin());
       size_t before = culprit.load();

@@ -1,10 +1,10 @@
-// Rounding with feedback (tensor/feedback.h): sixteen rows of a matrix side by side, lane l of every
-// vector belongs to row l. All rows meet the same products, of which a column's are read once.
+// Rounding with feedback (tensor/feedback.h): sixteen rows of a matrix side by side, lane l of
+// every vector belongs to row l. All rows meet the same products, of which a column's are read
+// once.
 #pragma once
 
 #include <cmath>
 
-#include "tensor/codebooks.h"
 #include "tensor/feedback.h"
 #include "tensor/kernels/fit_lanes.h"
 
@@ -16,10 +16,10 @@ static_assert(kLanes == kFeedbackRows);
 // The level nearest to a value in units of a group's step.
 inline F nearest_level(const GroupFormat& format, F value) {
   if (format.kind == GroupKind::levels) {
-    F level = all(kIq4Values[0]);
-    for (int k = 1; k < 16; ++k) {
-      const float middle = 0.5f * static_cast<float>(kIq4Values[k - 1] + kIq4Values[k]);
-      level = choose(value > all(middle), all(kIq4Values[k]), level);
+    F level = all(format.values[0]);
+    for (int k = 1; k < format.quants; ++k) {
+      const float middle = 0.5f * static_cast<float>(format.values[k - 1] + format.values[k]);
+      level = choose(value > all(middle), all(format.values[k]), level);
     }
     return level;
   }
@@ -30,8 +30,8 @@ inline F nearest_level(const GroupFormat& format, F value) {
 
 inline uint8_t quant_of_level(const GroupFormat& format, float level) {
   if (format.kind == GroupKind::levels) {
-    for (int k = 0; k < 16; ++k) {
-      if (static_cast<float>(kIq4Values[k]) == level) return static_cast<uint8_t>(k);
+    for (int k = 0; k < format.quants; ++k) {
+      if (static_cast<float>(format.values[k]) == level) return static_cast<uint8_t>(k);
     }
     return 0;
   }
@@ -59,8 +59,7 @@ class FeedbackRows {
         pull_(levels_ + columns_) {
     for (size_t c = 0; c < columns_; ++c) {
       weights_[c] = F{};
-      for (size_t r = 0; r < args.n_rows; ++r)
-        weights_[c][r] = args.rows[r * columns_ + c];
+      for (size_t r = 0; r < args.n_rows; ++r) weights_[c][r] = args.rows[r * columns_ + c];
     }
   }
 
@@ -109,8 +108,8 @@ class FeedbackRows {
       }
       const float sigma2 = static_cast<float>(2.0 * squares / static_cast<double>(n));
       for (size_t j = 0; j < n; ++j) {
-        importance[j] = args_.inputs.remaining[block * n + j] *
-                        std::sqrt(sigma2 + weights[j] * weights[j]);
+        importance[j] =
+            args_.inputs.remaining[block * n + j] * std::sqrt(sigma2 + weights[j] * weights[j]);
       }
       fitter_.fit(format_, {weights, importance, 1, &parts(r, block)});
     }
@@ -203,7 +202,8 @@ class FeedbackRows {
 
   void change_multiple(size_t block, int g, bool minimum) {
     const auto count = static_cast<size_t>(format_.group);
-    const size_t first = block * static_cast<size_t>(format_.block()) + static_cast<size_t>(g) * count;
+    const size_t first =
+        block * static_cast<size_t>(format_.block()) + static_cast<size_t>(g) * count;
     F unit{};
     F multiple{};
     for (size_t r = 0; r < args_.n_rows; ++r) {

@@ -63,6 +63,7 @@ class PointGroups {
   static constexpr int kPointsOfRun = kRun / kPoint;
   static constexpr int kLevels = Split::kLevels;
   static constexpr float kTop = Format::kMagnitudes[kLevels - 1];
+  static constexpr float kNext = Format::kMagnitudes[kLevels - 2];
   static constexpr float kStretchLow = kLevels == 3 ? 0.5f : 0.7f;
   static constexpr float kStretchHigh = 1.15f;
 
