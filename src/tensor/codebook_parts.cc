@@ -29,7 +29,7 @@ void put_signs_and_scale(const uint8_t* signs, unsigned scale, uint8_t* out) {
 
 template <size_t bytes>
 void put_halves(const uint8_t* values, uint8_t (&out)[bytes]) {
-  for (size_t i = 0; i < bytes; ++i) out[i] = byte_of(values[2 * i] | values[2 * i + 1] << 4);
+  for (size_t i = 0; i < bytes; ++i) out[i] = byte_of(values[2 * i] | unsigned{values[2 * i + 1]} << 4);
 }
 
 void pack_iq2_xxs(const CodebookParts& parts, std::byte* out) {
@@ -56,7 +56,7 @@ void pack_iq2_s(const CodebookParts& parts, std::byte* out) {
   block.d_f16 = parts.d;
   for (int r = 0; r < kRunsOfBlock; ++r) {
     block.points[r] = byte_of(parts.points[r]);
-    block.high[r / 4] |= byte_of((parts.points[r] >> 8) << (2 * (r % 4)));
+    block.high[r / 4] |= byte_of((unsigned{parts.points[r]} >> 8) << (2 * (r % 4)));
     block.signs[r] = parts.signs[r];
   }
   put_halves(parts.scales, block.scales);
@@ -77,7 +77,7 @@ void pack_iq3_s(const CodebookParts& parts, std::byte* out) {
   block.d_f16 = parts.d;
   for (int p = 0; p < 64; ++p) {
     block.points[p] = byte_of(parts.points[p]);
-    block.high[p / 8] |= byte_of((parts.points[p] >> 8) << (p % 8));
+    block.high[p / 8] |= byte_of((unsigned{parts.points[p]} >> 8) << (p % 8));
   }
   std::memcpy(block.signs, parts.signs, sizeof block.signs);
   put_halves(parts.scales, block.scales);
@@ -108,7 +108,7 @@ void pack_iq1_m(const CodebookParts& parts, std::byte* out) {
     block.high[r / 2] |= byte_of((point >> 8 | (parts.signs[r] & 1u) << 3) << (4 * (r % 2)));
   }
   for (int w = 0; w < 4; ++w) {
-    unsigned word = ((parts.d >> (4 * w)) & 15u) << 12;
+    unsigned word = ((unsigned{parts.d} >> (4 * w)) & 15) << 12;
     for (int g = 0; g < 4; ++g) word |= static_cast<unsigned>(parts.scales[4 * w + g]) << (3 * g);
     put_word16(word, block.scales + 2 * w);
   }

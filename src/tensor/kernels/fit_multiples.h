@@ -65,14 +65,16 @@ class MultiplesSearch {
     const F per_top = problem_.peak() / Problem::kTop;
     F best = all(__builtin_inff());
     F scale{};
-    for (int k = 0; k < kStarts; ++k) {
-      constexpr float kStep = (Problem::kStretchHigh - Problem::kStretchLow) / (kStarts - 1);
-      const F start = per_top * (Problem::kStretchLow + kStep * static_cast<float>(k));
+    const auto attempt = [&](float stretch) {
+      const F start = per_top * stretch;
       const F cost = problem_.cost_at(start);
       const I better = cost < best;
       best = choose(better, cost, best);
       scale = choose(better, start, scale);
-    }
+    };
+    constexpr float kStep = (Problem::kStretchHigh - Problem::kStretchLow) / (kStarts - 1);
+    for (int k = 0; k < kStarts; ++k) attempt(Problem::kStretchLow + kStep * static_cast<float>(k));
+    attempt(Problem::kTop / Problem::kNext);
     const auto chosen = problem_.choose_at(scale);
     const F solved = ratio(chosen.xm, chosen.mm);
     const F shrunk = ratio(sum_of_block<lanes_of_block>(solved * chosen.xm),

@@ -63,6 +63,7 @@ class PointGroups {
   static constexpr int kPointsOfRun = kRun / kPoint;
   static constexpr int kLevels = Split::kLevels;
   static constexpr float kTop = Format::kMagnitudes[kLevels - 1];
+  static constexpr float kNext = Format::kMagnitudes[kLevels - 2];
   static constexpr float kStretchLow = kLevels == 3 ? 0.5f : 0.7f;
   static constexpr float kStretchHigh = 1.15f;
 
@@ -122,7 +123,7 @@ class PointGroups {
       chosen.signs[r] = signs_[r];
       I flipped = odd_[r];  // the point of the run that has a wrong sign, as a mask
       for (int p = 0; p < kPointsOfRun; ++p) {
-        if (kPointsOfRun == 2) {
+        if constexpr (kPointsOfRun == 2) {
           const I first = best[0].cost.flipped + best[1].cost.plain <=
                           best[0].cost.plain + best[1].cost.flipped;
           flipped = odd_[r] & (p == 0 ? first : ~first);
