@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/text.h"
 
@@ -50,6 +51,35 @@ std::string fixed(double value, int decimals) {
   char text[352];  // the largest double has 309 digits
   std::snprintf(text, sizeof text, "%.*f", decimals, value);
   return text;
+}
+
+std::optional<uint64_t> parse_bytes(std::string_view text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  const std::string number_text(text.substr(0, digits));
+  if (number_text.empty() || number_text[0] == '.') return std::nullopt;
+  char* end = nullptr;
+  const double number = std::strtod(number_text.c_str(), &end);
+  if (*end != '\0') return std::nullopt;
+  std::string_view unit = text.substr(digits);
+  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+  if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.remove_suffix(1);
+  double base = 1000;
+  if (!unit.empty() && unit.back() == 'i') {
+    base = 1024;
+    unit.remove_suffix(1);
+    if (unit.empty()) return std::nullopt;
+  }
+  constexpr std::string_view kPrefixes = "KMGT";
+  double factor = 1;
+  if (!unit.empty()) {
+    const char prefix = unit[0] == 'k' ? 'K' : unit[0];
+    const size_t place = kPrefixes.find(prefix);
+    if (unit.size() != 1 || place == std::string_view::npos) return std::nullopt;
+    for (size_t i = 0; i <= place; ++i) factor *= base;
+  }
+  const double bytes = number * factor;
+  if (bytes >= 0x1p63) return std::nullopt;
+  return static_cast<uint64_t>(bytes);
 }
 
 }  // namespace hearth

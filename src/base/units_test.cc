@@ -50,5 +50,16 @@ TEST(Units, Fixed) {
   EXPECT_EQ(fixed(std::numeric_limits<double>::max(), 3).size(), 309u + 4);  // not cut short
 }
 
+TEST(UnitsTest, ReadsBytesAsPeopleWriteThem) {
+  EXPECT_EQ(parse_bytes("3742496"), 3742496u);
+  EXPECT_EQ(parse_bytes("3.7M"), 3700000u);
+  EXPECT_EQ(parse_bytes("4 GB"), 4000000000u);
+  EXPECT_EQ(parse_bytes("4GiB"), uint64_t{4} << 30);
+  EXPECT_EQ(parse_bytes("16k"), 16000u);
+  EXPECT_EQ(parse_bytes("0"), 0u);
+  for (const char* wrong : {"", "B4", "-1", "4 X", "4i", "1e30", "nan", "inf", "4GiBB", "4MM"})
+    EXPECT_EQ(parse_bytes(wrong), std::nullopt) << wrong;
+}
+
 }  // namespace
 }  // namespace hearth

@@ -1,6 +1,5 @@
 // hearth quantize: a smaller file of a model.
 #include <algorithm>
-#include <cmath>
 
 #include "base/units.h"
 #include "cli/command.h"
@@ -8,11 +7,11 @@
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/quantize_report.h"
-#include "engine/float_weights.h"
+#include "engine/sequence_memory.h"
 #include "os/file.h"
 #include "os/system.h"
+#include "quantize/calibration.h"
 #include "quantize/collection.h"
-#include "quantize/own_text.h"
 #include "quantize/quantized_file.h"
 #include "quantize/recipe.h"
 #include "quantize/search.h"
@@ -21,7 +20,6 @@ namespace hearth::cli {
 namespace {
 
 constexpr uint64_t kMaxTextBytes = uint64_t{1} << 30;
-constexpr size_t kWindow = 512;
 
 struct QuantizeOptions {
   std::string input;
@@ -29,89 +27,94 @@ struct QuantizeOptions {
   std::string type;
   std::string importance;
   std::string text;
-  bool own_text = false;
-  bool pure = false;
-  bool dry_run = false;
+  std::string size;
+  std::string fit;
   double bits_per_weight = 0;
-  uint64_t size = 0;
+  size_t context = engine::kDefaultContext;
   size_t windows = 64;
   size_t probe_windows = 16;
   size_t passes = 2;
-  uint64_t seed = 1;
   size_t threads = 0;
+  uint64_t seed = 1;
+  bool own_text = false;
+  bool pure = false;
+  bool dry_run = false;
 
-  [[nodiscard]] bool searches() const { return bits_per_weight > 0 || size > 0; }
+  [[nodiscard]] bool searches() const {
+    return bits_per_weight > 0 || !size.empty() || !fit.empty();
+  }
+  [[nodiscard]] bool measures() const { return searches() || own_text || !text.empty(); }
 };
 
-// Everything that measuring a model takes.
-struct Bench {
-  std::unique_ptr<const engine::LoadedModel> model;
-  std::unique_ptr<const engine::LoadedModel> floats;  // or null where the file is in F32
-  std::unique_ptr<engine::Session> session;
-  std::vector<text::Token> tokens;  // whole windows
-  size_t window = 0;
-
-  [[nodiscard]] const engine::LoadedModel& computed() const { return floats ? *floats : *model; }
-};
-
-Result<void> read_tokens(const QuantizeOptions& options, Bench& bench) {
-  if (options.text.empty()) {
-    Progress progress("writing text", options.windows * bench.window, "tokens");
-    HEARTH_TRY(bench.tokens,
-               quantize::write_own_text(bench.session->runtime(), options.windows, bench.window,
-                                        options.seed, [&](size_t done) { progress.update(done); }));
-    return {};
+Result<void> check(const QuantizeOptions& options) {
+  const int ways = (options.type.empty() ? 0 : 1) + (options.size.empty() ? 0 : 1) +
+                   (options.fit.empty() ? 0 : 1) + (options.bits_per_weight > 0 ? 1 : 0);
+  if (ways != 1) {
+    return fail(ErrorCode::bad_usage,
+                "say how small the file is to be in one way: a type, as in 'hearth quantize IN OUT "
+                "Q4_K_M', or one of --size, --bpw and --fit");
   }
-  HEARTH_TRY(const std::string text, os::read_text(options.text, kMaxTextBytes));
-  HEARTH_CHECK(check_utf8(text, cat("'", printable(options.text), "'")));
-  HEARTH_TRY(const text::Tokenizer* tokenizer, tokenizer_of(*bench.model));
-  bench.tokens = tokenizer->encode(text, {.add_special = true, .parse_special = false});
-  const size_t windows = std::min(options.windows, bench.tokens.size() / bench.window);
-  if (windows == 0) {
-    return fail(ErrorCode::bad_usage, "'", printable(options.text), "' has ", bench.tokens.size(),
-                " tokens, fewer than one window of ", bench.window, ": give a longer text");
+  if (os::same_file(options.input, options.output)) {
+    return fail(ErrorCode::bad_usage, "'", printable(options.output),
+                "' is the model itself: give another name for the smaller file");
   }
-  bench.tokens.resize(windows * bench.window);
-  const auto bos = tokenizer->vocab().add_bos() ? tokenizer->vocab().bos() : std::nullopt;
-  for (size_t w = 0; bos && w < windows; ++w) bench.tokens[w * bench.window] = *bos;
   return {};
 }
 
-Result<Bench> open_bench(const QuantizeOptions& options) {
-  Bench bench;
-  HEARTH_TRY(bench.model, engine::LoadedModel::load(options.input));
-  engine::SessionOptions chosen;
-  chosen.threads = options.threads;
-  chosen.kv_type = DType::F32;
-  bench.window = std::min<size_t>(kWindow, bench.model->config().context_length);
-  chosen.context = bench.window;
-  if (engine::float_weights_bytes(*bench.model) > 0) {
-    if (engine::float_weights_bytes(*bench.model) > os::memory_info().available / 2) {
-      chosen.precision = model::Precision::exact;
-    } else {
-      ThreadPool pool(options.threads == 0 ? os::cpu_info().usable_threads : options.threads);
-      HEARTH_TRY(bench.floats, engine::with_float_weights(*bench.model, pool));
-    }
-  }
-  HEARTH_TRY(bench.session, engine::Session::open(bench.computed(), chosen));
-  HEARTH_CHECK(read_tokens(options, bench));
-  return bench;
+Result<uint64_t> bytes_from(const std::string& text, std::string_view flag) {
+  const auto bytes = parse_bytes(text);
+  if (bytes) return *bytes;
+  return fail(ErrorCode::bad_usage, flag, " is '", printable(text),
+              "', it must be a number of bytes such as 3742496, 3.7M or 4GiB");
 }
 
-Result<uint64_t> budget_of(const QuantizeOptions& options, const gguf::File& file) {
-  if (options.size > 0) return options.size;
+// What a model takes in memory beside its file.
+uint64_t bytes_beside(const engine::LoadedModel& model, size_t context) {
+  constexpr size_t kPromptChunk = 256;
+  constexpr uint64_t kProgram = uint64_t{64} << 20;
+  const uint64_t kv = engine::SequenceMemory::bytes_needed(model.config(), DType::Q8_0, context,
+                                                           kPromptChunk);
+  return kv + model::Forward::bytes_per_column(model.model()) * kPromptChunk + kProgram;
+}
+
+Result<quantize::Plan> plan_by_name(const QuantizeOptions& options, std::string_view name,
+                                    const gguf::File& file) {
+  const quantize::Recipe* recipe = quantize::find_recipe(name);
+  if (recipe != nullptr) return quantize::plan_of(*recipe, file, options.pure);
+  std::string names;
+  for (const std::string_view each : quantize::recipe_names()) names += cat(" ", each);
+  return fail(ErrorCode::bad_usage, "there is no type '", printable(name), "'; there are:", names);
+}
+
+// Bytes of the file that the flags ask for.
+Result<uint64_t> budget_of(const QuantizeOptions& options, const engine::LoadedModel& model) {
+  const gguf::File& file = model.file().gguf;
+  if (!options.fit.empty()) {
+    HEARTH_TRY(const uint64_t memory, bytes_from(options.fit, "--fit"));
+    const uint64_t beside = bytes_beside(model, options.context);
+    if (memory > beside) return memory - beside;
+    return fail(ErrorCode::bad_usage, "--fit is ", human_bytes(memory), ", but ",
+                human_bytes(beside), " are needed beside the model for a context of ",
+                options.context, " tokens: allow more, or choose a smaller --context");
+  }
+  if (!options.size.empty()) {
+    if (quantize::find_recipe(options.size) == nullptr) return bytes_from(options.size, "--size");
+    HEARTH_TRY(const quantize::Plan plan, plan_by_name(options, options.size, file));
+    return quantize::file_bytes(file, plan);
+  }
+  quantize::Plan same;
   uint64_t weights = 0, bytes = 0;
   for (const gguf::TensorInfo& tensor : file.tensors) {
+    same.types.push_back(tensor.type);
     weights += tensor.weights();
     bytes += tensor.data.size();
   }
-  quantize::Plan same;
-  for (const gguf::TensorInfo& tensor : file.tensors) same.types.push_back(tensor.type);
   HEARTH_TRY(const uint64_t whole, quantize::file_bytes(file, same));
-  return whole - bytes +
-         static_cast<uint64_t>(options.bits_per_weight * static_cast<double>(weights) / 8);
+  const double wanted = options.bits_per_weight * static_cast<double>(weights) / 8;
+  return whole - bytes + static_cast<uint64_t>(wanted);
 }
 
+// Products are known of tensors that hold one matrix.
 std::vector<const gguf::TensorInfo*> matrices_of(const gguf::File& file) {
   std::vector<const gguf::TensorInfo*> tensors;
   for (const gguf::TensorInfo& tensor : file.tensors) {
@@ -121,125 +124,215 @@ std::vector<const gguf::TensorInfo*> matrices_of(const gguf::File& file) {
   return tensors;
 }
 
-Result<void> collect(quantize::ProductsCollector& collector, const Bench& bench) {
-  const size_t windows = bench.tokens.size() / bench.window;
-  Progress progress("reading text", bench.tokens.size(), "tokens");
-  for (size_t w = 0; w < windows; ++w) {
-    HEARTH_CHECK(collector.add(std::span(bench.tokens).subspan(w * bench.window, bench.window)));
-    progress.update((w + 1) * bench.window);
+// One kind of work after another, each with its own line.
+class Steps {
+ public:
+  void show(std::string_view what, uint64_t done, uint64_t all, std::string_view unit) {
+    if (what != what_) {
+      clear();
+      progress_ = std::make_unique<Progress>(std::string(what), all, std::string(unit));
+      what_ = what;
+    }
+    progress_->update(done);
   }
-  return {};
+  void clear() {
+    if (progress_) progress_->clear();
+    what_.clear();
+  }
+
+ private:
+  std::string what_;
+  std::unique_ptr<Progress> progress_;
+};
+
+// How a model is measured while it is quantized.
+struct Measuring {
+  std::unique_ptr<const engine::LoadedModel> model;
+  std::optional<quantize::Calibration> calibration;
+};
+
+Result<Measuring> open_measuring(const QuantizeOptions& options, Steps& steps) {
+  Measuring measuring;
+  HEARTH_TRY(measuring.model, engine::LoadedModel::load(options.input));
+  std::string text;
+  if (!options.text.empty()) {
+    HEARTH_TRY(text, os::read_text(options.text, kMaxTextBytes));
+    HEARTH_CHECK(check_utf8(text, cat("'", printable(options.text), "'")));
+  }
+  quantize::CalibrationOptions wanted;
+  wanted.text = text;
+  wanted.name = options.text;
+  wanted.windows = options.windows;
+  wanted.seed = options.seed;
+  wanted.threads = options.threads;
+  wanted.memory = os::memory_info().available / 3;
+  wanted.progress = [&](size_t done, size_t all) {
+    steps.show("writing a text", done, all, "tokens");
+  };
+  HEARTH_TRY(measuring.calibration, quantize::Calibration::open(*measuring.model, wanted));
+  steps.clear();
+  return measuring;
 }
 
-Result<quantize::Plan> search(const QuantizeOptions& options, Bench& bench,
-                              quantize::Knowledge& knowledge, uint64_t budget) {
-  const gguf::File& file = bench.model->file().gguf;
-  HEARTH_TRY(auto windows, engine::TextWindows::cut(*bench.model, bench.tokens, bench.window,
-                                                    options.probe_windows,
-                                                    engine::WindowScoring::second_half));
+Result<quantize::Plan> search(const QuantizeOptions& options, const Measuring& measuring,
+                              quantize::Knowledge& knowledge, Steps& steps) {
+  const quantize::Calibration& calibration = *measuring.calibration;
+  HEARTH_TRY(auto windows,
+             engine::TextWindows::cut(*measuring.model, calibration.tokens(), calibration.window(),
+                                      options.probe_windows, engine::WindowScoring::second_half));
   HEARTH_TRY(const auto reference,
-             quantize::ReferenceDistributions::compute(*bench.session, std::move(windows),
+             quantize::ReferenceDistributions::compute(calibration.session(), std::move(windows),
                                                        os::memory_info().available / 4));
-  quantize::DamageMeter meter(*bench.model, *bench.session, reference, knowledge);
-  std::unique_ptr<Progress> progress;
-  std::string shown;
-  quantize::SearchHooks hooks;
-  hooks.progress = [&](std::string_view what, size_t done, size_t all) {
-    if (shown != what) progress = std::make_unique<Progress>(std::string(what), all, "tensors");
-    shown = what;
-    progress->update(done);
+  quantize::DamageMeter meter(*measuring.model, calibration.session(), reference, knowledge);
+  quantize::SearchOptions wanted;
+  HEARTH_TRY(wanted.budget, budget_of(options, *measuring.model));
+  wanted.passes = options.passes;
+  wanted.memory = os::memory_info().available / 2;
+  wanted.progress = [&](std::string_view what, size_t done, size_t all) {
+    steps.show(what, done, all, "tensors");
   };
   HEARTH_TRY(quantize::SearchResult found,
-             quantize::search_plan(file, meter, budget, options.passes, hooks));
-  if (progress) progress->clear();
-  say(cat("hearth: KL divergence of the plan on that text: ", fixed(found.measured, 5),
-          " (its tensors' added up: ", fixed(found.predicted, 5), ")"));
+             quantize::search_plan(measuring.model->file().gguf, meter, wanted));
+  steps.clear();
+  say(cat("hearth: KL divergence on the text that was measured with: ",
+          fixed(found.measured.value_or(found.predicted), 5), " nats",
+          found.measured ? "" : ", estimated tensor by tensor"));
   return found.plan;
 }
 
-Result<quantize::Plan> plan_by_name(const QuantizeOptions& options, const gguf::File& file) {
-  const quantize::Recipe* recipe = quantize::find_recipe(options.type);
-  if (recipe == nullptr) {
-    std::string names;
-    for (const std::string_view name : quantize::recipe_names()) names += cat(" ", name);
-    return fail(ErrorCode::bad_usage, "there is no type '", printable(options.type),
-                "'; there are:", names);
+Result<void> write(const QuantizeOptions& options, const gguf::File& file,
+                   const quantize::Plan& plan, quantize::Knowledge& knowledge, ThreadPool& pool,
+                   Steps& steps) {
+  uint64_t weights = 0;
+  for (const gguf::TensorInfo& tensor : file.tensors) weights += tensor.weights();
+  const auto progress = [&](uint64_t done) { steps.show("quantizing", done, weights, "weights"); };
+  HEARTH_CHECK(
+      quantize::write_quantized(file, plan, knowledge, pool, progress, options.output));
+  steps.clear();
+  return {};
+}
+
+Result<void> quantize_plainly(const QuantizeOptions& options,
+                              const quantize::ImportanceMatrix* importance, Steps& steps) {
+  HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
+  HEARTH_TRY(const quantize::Plan plan, plan_by_name(options, options.type, file.gguf));
+  HEARTH_CHECK(print(plan_table(file.gguf, plan)));
+  if (options.dry_run) return {};
+  ThreadPool pool(options.threads == 0 ? os::cpu_info().usable_threads : options.threads);
+  quantize::Knowledge knowledge(importance, false, pool);
+  return write(options, file.gguf, plan, knowledge, pool, steps);
+}
+
+Result<void> quantize_by_measure(const QuantizeOptions& options,
+                                 const quantize::ImportanceMatrix* importance, Steps& steps) {
+  HEARTH_TRY(const Measuring measuring, open_measuring(options, steps));
+  const quantize::Calibration& calibration = *measuring.calibration;
+  const gguf::File& file = measuring.model->file().gguf;
+  ThreadPool& pool = calibration.session().runtime()->pool();
+  quantize::Knowledge knowledge(importance, measuring.model->model().weights.tied_output, pool);
+  quantize::ProductsText text;
+  text.session = &calibration.session();
+  text.tokens = calibration.tokens();
+  text.window = calibration.window();
+  text.memory = os::memory_info().available / 4;
+  text.progress = [&](size_t done, size_t all) { steps.show("reading the text", done, all, "tokens"); };
+  knowledge.learn_from(text, matrices_of(calibration.computed().file().gguf));
+  quantize::Plan plan;
+  if (options.searches()) {
+    HEARTH_TRY(plan, search(options, measuring, knowledge, steps));
+  } else {
+    HEARTH_TRY(plan, plan_by_name(options, options.type, file));
   }
-  return quantize::plan_of(*recipe, file, options.pure);
+  HEARTH_CHECK(print(plan_table(file, plan)));
+  if (options.dry_run) return {};
+  return write(options, file, plan, knowledge, pool, steps);
 }
 
 Result<void> run_quantize(const QuantizeOptions& options) {
-  if (options.searches() != options.type.empty()) {
-    return fail(ErrorCode::bad_usage, "say how small: with a type, as in 'hearth quantize IN OUT "
-                "Q4_K_M', or with one of --size, --bpw and --fit");
-  }
-  const bool measures = options.searches() || !options.text.empty() || options.own_text;
-  HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
+  HEARTH_CHECK(check(options));
   quantize::ImportanceMatrix importance;
   if (!options.importance.empty()) {
     HEARTH_TRY(importance, quantize::load_importance(options.importance));
   }
-  Bench bench;
-  if (measures) {
-    HEARTH_TRY(bench, open_bench(options));
-  }
-  std::unique_ptr<ThreadPool> own_pool;
-  if (!measures) {
-    own_pool = std::make_unique<ThreadPool>(
-        options.threads == 0 ? os::cpu_info().usable_threads : options.threads);
-  }
-  ThreadPool& pool = measures ? bench.session->runtime()->pool() : *own_pool;
-  const bool tied = measures && bench.model->model().weights.tied_output;
-  quantize::Knowledge knowledge(options.importance.empty() ? nullptr : &importance, tied, pool);
-  std::unique_ptr<quantize::ProductsCollector> collector;
-  if (measures) {
-    const auto tensors = matrices_of(bench.computed().file().gguf);
-    collector = std::make_unique<quantize::ProductsCollector>(*bench.session, tensors);
-    HEARTH_CHECK(collect(*collector, bench));
-    knowledge.set_products(collector.get());
-  }
-  quantize::Plan plan;
-  if (options.searches()) {
-    HEARTH_TRY(const uint64_t budget, budget_of(options, file.gguf));
-    HEARTH_TRY(plan, search(options, bench, knowledge, budget));
-  } else {
-    HEARTH_TRY(plan, plan_by_name(options, file.gguf));
-  }
-  HEARTH_CHECK(print(plan_table(file.gguf, plan)));
-  if (options.dry_run) return {};
-  uint64_t weights = 0;
-  for (const gguf::TensorInfo& tensor : file.gguf.tensors) weights += tensor.weights();
-  Progress progress("quantizing", weights, "weights");
-  quantize::WriteHooks hooks;
-  hooks.progress = [&](uint64_t done) { progress.update(done); };
-  const size_t rounds[] = {file.gguf.tensors.size()};
-  HEARTH_CHECK(
-      quantize::write_quantized(file.gguf, plan, knowledge, pool, rounds, hooks, options.output));
-  progress.clear();
-  return {};
+  const quantize::ImportanceMatrix* known = options.importance.empty() ? nullptr : &importance;
+  Steps steps;
+  return options.measures() ? quantize_by_measure(options, known, steps)
+                            : quantize_plainly(options, known, steps);
 }
+
+void add_measuring_flags(CLI::App& command, QuantizeOptions& options) {
+  command.add_option("--imatrix", options.importance,
+                     "Importance of the weights, as hearth imatrix or llama-imatrix write it")
+      ->type_name("FILE")
+      ->check(not_empty());
+  command
+      .add_option("-f,--file", options.text,
+                  "Measure the model on this text (default with --size, --bpw and --fit: one that "
+                  "it writes itself)")
+      ->type_name("FILE")
+      ->check(not_empty());
+  command.add_flag("--own-text", options.own_text,
+                   "With a TYPE too, measure the model on a text that it writes itself");
+  command.add_option("--windows", options.windows, "Windows of 512 tokens of the text")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(whole_number(1, 1 << 20));
+  command
+      .add_option("--probe-windows", options.probe_windows,
+                  "How many of them show the damage of a format")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(whole_number(1, 1 << 20));
+  command
+      .add_option("--passes", options.passes,
+                  "How often a found plan is measured again, tensor by tensor")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(whole_number(0, 100));
+  command.add_option("-s,--seed", options.seed, "Of the text that the model writes")
+      ->type_name("N")
+      ->check(any_seed());
+}
+
+constexpr char kHelp[] =
+    "With a TYPE, tensors get the formats that llama-quantize gives them. With --size, --bpw or --fit "
+    "hearth\nmeasures how much each tensor suffers in each format and finds the best file of that "
+    "size; errors of\nrounding are made to cancel on a text. That takes minutes for small models "
+    "and hours for large ones.\n\n"
+    "Example: hearth quantize model-f16.gguf model.gguf --fit 8GB --context 8192";
 
 }  // namespace
 
 void add_quantize(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<QuantizeOptions>();
-  CLI::App* command =
-      app.add_subcommand("quantize", "Make a smaller file of a model");
+  CLI::App* command = app.add_subcommand("quantize", "Make a smaller file of a model");
+  command->footer(kHelp);
   command->add_option("IN", options->input, "The model, best in F32, F16 or BF16")->required();
-  command->add_option("OUT", options->output, "The file to make")->required();
+  command->add_option("OUT", options->output, "The file to make")->required()->check(not_empty());
   command->add_option("TYPE", options->type, "A mixture of formats, such as Q4_K_M");
-  command->add_option("--imatrix", options->importance, "An importance matrix")->type_name("FILE");
-  command->add_option("-f,--file", options->text, "A text to measure with")->type_name("FILE");
-  command->add_flag("--own-text", options->own_text, "Measure with a text that the model writes");
-  command->add_option("--size", options->size, "Bytes of the file")->type_name("BYTES");
-  command->add_option("--bpw", options->bits_per_weight, "Bits per weight")->type_name("B");
-  command->add_option("--windows", options->windows, "Windows of text to learn inputs from");
-  command->add_option("--probe-windows", options->probe_windows, "Windows to measure damage with");
-  command->add_option("--passes", options->passes, "How often to measure again");
-  command->add_flag("--pure", options->pure, "All matrices in one format");
-  command->add_flag("--dry-run", options->dry_run, "Show the plan only");
-  command->add_option("-t,--threads", options->threads, "Threads");
-  command->add_option("-s,--seed", options->seed, "For --own-text");
+  command
+      ->add_option("--size", options->size,
+                   "Bytes of the file at most (3742496, 3.7M, 4GiB), or a type whose size to take")
+      ->type_name("BYTES")
+      ->check(not_empty());
+  command->add_option("--bpw", options->bits_per_weight, "Bits per weight at most")
+      ->type_name("B")
+      ->check(CLI::Range(1.0, 32.0));
+  command
+      ->add_option("--fit", options->fit,
+                   "Memory that the model may take at most, with all that it needs for --context")
+      ->type_name("BYTES")
+      ->check(not_empty());
+  command->add_option("-c,--context", options->context, "Tokens of context for --fit")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(whole_number(1, INT32_MAX));
+  add_measuring_flags(*command, *options);
+  command->add_flag("--pure", options->pure, "All matrices in the one format of TYPE");
+  command->add_flag("--dry-run", options->dry_run, "Show the plan and write nothing");
+  command->add_option("-t,--threads", options->threads, "Threads (default: every CPU)")
+      ->type_name("N")
+      ->check(whole_number(1, engine::kMaxThreads));
   command->callback([options, &chosen] { chosen = [options] { return run_quantize(*options); }; });
 }
 

@@ -23,6 +23,9 @@ namespace hearth::os {
 
 [[nodiscard]] bool file_exists(const std::string& path);
 
+// Whether two paths lead to one existing file.
+[[nodiscard]] bool same_file(const std::string& a, const std::string& b);
+
 // A file that appears under its name only when it is whole: bytes go to a temporary neighbour,
 // commit() syncs and renames it. Without commit() nothing is left behind.
 class FileWriter {

@@ -62,6 +62,14 @@ DamageMeter::DamageMeter(const engine::LoadedModel& model, engine::Session& orig
       knowledge_(knowledge),
       encoder_(original.runtime()->pool()) {}
 
+uint64_t DamageMeter::bytes_for_all() const {
+  uint64_t bytes = 0;
+  for (const gguf::TensorInfo& tensor : model_.file().gguf.tensors) {
+    if (quantizable(tensor)) bytes += tensor.weights() * sizeof(float);
+  }
+  return bytes;
+}
+
 Result<double> DamageMeter::error_of(const gguf::TensorInfo& tensor, DType type,
                                      const InputKnowledge& known) {
   const size_t columns = tensor.dims[0];
@@ -107,6 +115,12 @@ Result<const DamageMeter::Expanded*> DamageMeter::expanded(size_t tensor, DType 
   for (size_t r = 0; r < info.rows(); ++r) {
     reference::dequantize(type, blocks.data() + r * row, columns,
                           made->values.data() + r * columns);
+  }
+  for (auto& each : kept_) {
+    if (each->tensor == tensor) {
+      each = std::move(made);
+      return each.get();
+    }
   }
   kept_.push_back(std::move(made));
   return kept_.back().get();

@@ -28,15 +28,18 @@ class DamageMeter {
   DamageMeter(const engine::LoadedModel& model, engine::Session& original,
               const ReferenceDistributions& reference, Knowledge& knowledge);
 
+  // Bytes that divergence() takes for all tensors of a file that may change.
+  [[nodiscard]] uint64_t bytes_for_all() const;
+
   // Of one tensor in each of `types`. Its rows must be whole blocks of them.
   [[nodiscard]] Result<TensorDamage> measure(size_t tensor, std::span<const DType> types);
 
-  // Mean KL divergence with these tensors in other types (and whole models, when it is all of
-  // them). Keeps what it expanded: asking again for the same tensor and type costs nothing.
+  // Mean KL divergence with these tensors in other types. Keeps what it expanded last of each:
+  // asking again for the same type costs nothing.
   [[nodiscard]] Result<double> divergence(std::span<const size_t> tensors,
                                           std::span<const DType> types);
 
-  // Takes the memory of what divergence() kept.
+  // Gives the memory of what divergence() kept back.
   void forget() { kept_.clear(); }
 
  private:

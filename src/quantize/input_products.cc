@@ -63,7 +63,12 @@ ProductsCollector::ProductsCollector(engine::Session& session,
       });
 }
 
-ProductsCollector::~ProductsCollector() { session_.runtime()->forward().set_observer({}); }
+ProductsCollector::~ProductsCollector() { stop(); }
+
+void ProductsCollector::stop() {
+  if (watching_) session_.runtime()->forward().set_observer({});
+  watching_ = false;
+}
 
 void ProductsCollector::observe(const model::Matrix& weight, const float* inputs, size_t columns) {
   const auto watched = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& each) {

@@ -34,6 +34,8 @@ class ProductsCollector {
 
   // Computes the tokens from position 0 on and adds what the matrices saw.
   [[nodiscard]] Result<void> add(std::span<const text::Token> tokens);
+  // Watches no longer: others may compute with the session, and watch it.
+  void stop();
 
   // Of one of the tensors; null when the model never multiplied with it. All tokens are in the sums
   // after the last add().
@@ -53,6 +55,7 @@ class ProductsCollector {
   void flush(ProductSums& sums);
 
   engine::Session& session_;
+  bool watching_ = true;
   std::vector<Watched> watched_;
   std::vector<ProductSums> sums_;
   size_t last_ = SIZE_MAX;   // sums that saw the last inputs,

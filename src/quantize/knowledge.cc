@@ -1,5 +1,7 @@
 #include "quantize/knowledge.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace hearth::quantize {
@@ -12,9 +14,31 @@ constexpr double kTiedIdentity = 1.0;
 
 }  // namespace
 
-void Knowledge::set_products(const ProductsCollector* products) {
-  collector_ = products;
+void Knowledge::learn_from(const ProductsText& text, std::vector<const gguf::TensorInfo*> tensors) {
+  text_ = text;
+  tensors_ = std::move(tensors);
+}
+
+Result<void> Knowledge::collect_round_of(size_t tensor) {
+  if (tensor >= round_begin_ && tensor < round_end_) return {};
   prepared_from_ = nullptr;
+  collector_.reset();
+  round_begin_ = round_end_ = tensor;
+  uint64_t bytes = 0;
+  while (round_end_ < tensors_.size()) {
+    bytes += ProductsCollector::bytes(tensors_[round_end_]->dims[0]);
+    if (round_end_ > tensor && bytes > text_.memory) break;
+    ++round_end_;
+  }
+  const size_t count = round_end_ - round_begin_;
+  collector_ = std::make_unique<ProductsCollector>(*text_.session,
+                                                   std::span(tensors_).subspan(tensor, count));
+  for (size_t at = 0; at < text_.tokens.size(); at += text_.window) {
+    HEARTH_CHECK(collector_->add(text_.tokens.subspan(at, text_.window)));
+    if (text_.progress) text_.progress(at + text_.window, text_.tokens.size());
+  }
+  collector_->stop();
+  return {};
 }
 
 Result<InputKnowledge> Knowledge::of(const gguf::TensorInfo& tensor) {
@@ -30,7 +54,11 @@ Result<InputKnowledge> Knowledge::of(const gguf::TensorInfo& tensor) {
                   " matrices: it was made with another model");
     }
   }
-  const ProductSums* sums = collector_ != nullptr ? collector_->find(tensor) : nullptr;
+  const auto place = std::find_if(tensors_.begin(), tensors_.end(),
+                                  [&](const auto* each) { return each->name == tensor.name; });
+  if (place == tensors_.end()) return known;
+  HEARTH_CHECK(collect_round_of(static_cast<size_t>(place - tensors_.begin())));
+  const ProductSums* sums = collector_->find(tensor);
   if (sums == nullptr) return known;
   if (sums != prepared_from_) {
     const bool table = tied_ && tensor.name == "token_embd.weight";

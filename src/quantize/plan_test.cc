@@ -27,8 +27,7 @@ class PlanTest : public testing::TestWithParam<std::string> {
   void write(const gguf::File& file, const Plan& plan, size_t threads = 2) {
     ThreadPool pool(threads);
     Knowledge knowledge(nullptr, false, pool);
-    const size_t rounds[] = {file.tensors.size() / 2, file.tensors.size()};
-    const auto written = write_quantized(file, plan, knowledge, pool, rounds, {}, path_);
+    const auto written = write_quantized(file, plan, knowledge, pool, {}, path_);
     ASSERT_TRUE(written) << written.error().message;
   }
 

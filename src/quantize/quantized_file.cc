@@ -14,8 +14,8 @@ constexpr uint64_t kWeightsTogether = uint64_t{1} << 22;
 class TensorWriter {
  public:
   TensorWriter(gguf::Writer& writer, os::FileWriter& out, Knowledge& knowledge, ThreadPool& pool,
-               const WriteHooks& hooks)
-      : writer_(writer), out_(out), knowledge_(knowledge), encoder_(pool), hooks_(hooks) {}
+               const WriteProgress& progress)
+      : writer_(writer), out_(out), knowledge_(knowledge), encoder_(pool), progress_(progress) {}
 
   [[nodiscard]] Result<void> write(const gguf::TensorInfo& tensor, DType type) {
     if (type == tensor.type) return put(tensor.data, tensor.weights());
@@ -38,7 +38,7 @@ class TensorWriter {
   [[nodiscard]] Result<void> put(Bytes bytes, uint64_t weights) {
     HEARTH_CHECK(writer_.write_piece([&](Bytes piece) { return out_.write(piece); }, bytes));
     done_ += weights;
-    if (hooks_.progress) hooks_.progress(done_);
+    if (progress_) progress_(done_);
     return {};
   }
 
@@ -46,25 +46,21 @@ class TensorWriter {
   os::FileWriter& out_;
   Knowledge& knowledge_;
   TensorEncoder encoder_;
-  const WriteHooks& hooks_;
+  const WriteProgress& progress_;
   uint64_t done_ = 0;
 };
 
 }  // namespace
 
 Result<void> write_quantized(const gguf::File& file, const Plan& plan, Knowledge& knowledge,
-                             ThreadPool& pool, std::span<const size_t> rounds,
-                             const WriteHooks& hooks, const std::string& path) {
+                             ThreadPool& pool, const WriteProgress& progress,
+                             const std::string& path) {
   HEARTH_TRY(gguf::Writer writer, announce(file, plan));
   HEARTH_TRY(os::FileWriter out, os::FileWriter::create(path));
   HEARTH_CHECK(writer.write_header([&](Bytes bytes) { return out.write(bytes); }));
-  TensorWriter tensors(writer, out, knowledge, pool, hooks);
-  size_t first = 0;
-  for (const size_t end : rounds) {
-    if (hooks.before) HEARTH_CHECK(hooks.before(first, end));
-    for (; first < end; ++first)
-      HEARTH_CHECK(tensors.write(file.tensors[first], plan.types[first]));
-  }
+  TensorWriter tensors(writer, out, knowledge, pool, progress);
+  for (size_t t = 0; t < file.tensors.size(); ++t)
+    HEARTH_CHECK(tensors.write(file.tensors[t], plan.types[t]));
   return out.commit();
 }
 

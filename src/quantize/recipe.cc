@@ -38,6 +38,13 @@ std::vector<std::string_view> recipe_names() {
   return names;
 }
 
+uint32_t file_type_for(DType type) {
+  for (const Recipe& recipe : kRecipes) {
+    if (recipe.base == type) return recipe.file_type;
+  }
+  return 0;
+}
+
 Plan plan_of(const Recipe& recipe, const gguf::File& file, bool) {
   Plan plan;
   plan.file_type = recipe.file_type;

@@ -22,6 +22,9 @@ struct Recipe {
 [[nodiscard]] const Recipe* find_recipe(std::string_view name);
 [[nodiscard]] std::vector<std::string_view> recipe_names();
 
+// general.file_type of files that are mostly in this format; 0 where there is none.
+[[nodiscard]] uint32_t file_type_for(DType type);
+
 // `pure`: each matrix gets the base format.
 [[nodiscard]] Plan plan_of(const Recipe& recipe, const gguf::File& file, bool pure);
 

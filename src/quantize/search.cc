@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/units.h"
+#include "quantize/recipe.h"
 
 namespace hearth::quantize {
 namespace {
@@ -15,19 +15,20 @@ std::vector<std::vector<FormatOption>> options_of(const std::vector<TensorDamage
 
 class PlanSearch {
  public:
-  PlanSearch(const gguf::File& file, DamageMeter& meter, uint64_t budget, const SearchHooks& hooks)
-      : file_(file), meter_(meter), budget_(budget), hooks_(hooks) {
+  PlanSearch(const gguf::File& file, DamageMeter& meter, const SearchOptions& options)
+      : file_(file), meter_(meter), options_(options) {
+    plan_.notes = options.notes;
     for (const gguf::TensorInfo& tensor : file.tensors) plan_.types.push_back(tensor.type);
   }
 
-  [[nodiscard]] Result<SearchResult> run(size_t passes) {
+  [[nodiscard]] Result<SearchResult> run() {
     HEARTH_CHECK(measure());
     HEARTH_TRY(const SearchResult first, choose());
     SearchResult best = first;
-    for (size_t pass = 0; pass < passes; ++pass) {
+    for (size_t pass = 0; best.measured && pass < options_.passes; ++pass) {
       HEARTH_CHECK(measure_in_place(best));
       HEARTH_TRY(const SearchResult next, choose());
-      if (next.measured >= best.measured) break;
+      if (*next.measured >= *best.measured) break;
       best = next;
     }
     return best;
@@ -35,7 +36,7 @@ class PlanSearch {
 
  private:
   void tell(std::string_view what, size_t done, size_t all) const {
-    if (hooks_.progress) hooks_.progress(what, done, all);
+    if (options_.progress) options_.progress(what, done, all);
   }
 
   [[nodiscard]] Result<void> measure() {
@@ -61,7 +62,7 @@ class PlanSearch {
     for (auto& of_tensor : options) {
       for (FormatOption& option : of_tensor) option.bytes = padded(option.bytes);
     }
-    const auto choice = budget_ > fixed ? allocate(options, budget_ - fixed) : std::nullopt;
+    const auto choice = options_.budget > fixed ? allocate(options, options_.budget - fixed) : std::nullopt;
     if (!choice) return too_small(fixed, options);
     SearchResult result;
     std::vector<size_t> tensors;
@@ -74,8 +75,21 @@ class PlanSearch {
       types.push_back(type);
     }
     result.plan = std::move(plan);
+    result.plan.file_type = file_type_of(result.plan);
+    if (meter_.bytes_for_all() > options_.memory) return result;
     HEARTH_TRY(result.measured, meter_.divergence(tensors, types));
     return result;
+  }
+
+  // The format of most of the bytes: what programs show when they show one.
+  [[nodiscard]] uint32_t file_type_of(const Plan& plan) const {
+    std::map<DType, uint64_t> bytes;
+    for (const TensorDamage& damage : damages_)
+      bytes[plan.types[damage.tensor]] += file_.tensors[damage.tensor].weights();
+    const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) {
+      return a.second < b.second;
+    });
+    return most == bytes.end() ? 0 : file_type_for(most->first);
   }
 
   // What each tensor's format costs while all others have theirs.
@@ -93,7 +107,7 @@ class PlanSearch {
       TensorDamage& damage = damages_[i];
       const size_t at = damage.index_of(now.plan.types[damage.tensor]);
       const double before = damage.options[at].damage;
-      const double saved = std::max(now.measured - without, 0.05 * before);
+      const double saved = std::max(*now.measured - without, 0.05 * before);
       if (before <= 0) continue;
       for (FormatOption& option : damage.options) option.damage *= saved / before;
     }
@@ -110,7 +124,7 @@ class PlanSearch {
           })->bytes;
     }
     return fail(ErrorCode::bad_usage, "the smallest file of this model has ", least,
-                " bytes, more than the ", budget_, " that are asked for");
+                " bytes, more than the ", options_.budget, " that are asked for");
   }
 
   static uint64_t padded(uint64_t bytes) {
@@ -120,8 +134,7 @@ class PlanSearch {
 
   const gguf::File& file_;
   DamageMeter& meter_;
-  uint64_t budget_;
-  const SearchHooks& hooks_;
+  const SearchOptions& options_;
   Plan plan_;
   std::vector<TensorDamage> damages_;  // of the tensors that may change
 };
@@ -143,9 +156,9 @@ std::vector<DType> search_types(const gguf::TensorInfo& tensor) {
   return types;
 }
 
-Result<SearchResult> search_plan(const gguf::File& file, DamageMeter& meter, uint64_t budget,
-                                 size_t passes, const SearchHooks& hooks) {
-  return PlanSearch(file, meter, budget, hooks).run(passes);
+Result<SearchResult> search_plan(const gguf::File& file, DamageMeter& meter,
+                                 const SearchOptions& options) {
+  return PlanSearch(file, meter, options).run();
 }
 
 }  // namespace hearth::quantize

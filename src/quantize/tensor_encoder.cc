@@ -20,7 +20,10 @@ Result<void> name_the_culprit(const gguf::TensorInfo& tensor, size_t weight, flo
 
 }  // namespace
 
-bool takes_feedback(DType type) { return type != DType::Q8_0 && group_format(type) != nullptr; }
+bool takes_feedback(DType type) {
+  const GroupFormat* format = group_format(type);
+  return type != DType::Q8_0 && format != nullptr && format->kind != GroupKind::floats;
+}
 
 void TensorEncoder::encode_rows(const Piece& piece, size_t columns, size_t rows_of_matrix,
                                 DType type, const InputKnowledge& known, std::byte* out) const {

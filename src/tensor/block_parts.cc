@@ -8,19 +8,28 @@
 namespace hearth {
 namespace {
 
+constexpr int8_t kBinaryValues[] = {-1, 1};
+constexpr int8_t kQ2Values[] = {-1, 0, 1, 2};
+
 constexpr GroupFormat kFormats[] = {
     {DType::Q4_0, GroupKind::symmetric, 32, 1, 16, 1, 1},
     {DType::Q5_0, GroupKind::symmetric, 32, 1, 32, 1, 1},
     {DType::Q8_0, GroupKind::symmetric, 32, 1, 256, 1, 1},
     {DType::Q3_K, GroupKind::symmetric, 16, 16, 8, -32, 31},
     {DType::Q6_K, GroupKind::symmetric, 16, 16, 64, -128, 127},
-    {DType::IQ4_NL, GroupKind::levels, 32, 1, 16, 1, 1},
-    {DType::IQ4_XS, GroupKind::levels, 32, 8, 16, -32, 31},
+    {DType::IQ4_NL, GroupKind::levels, 32, 1, 16, 1, 1, kIq4Values},
+    {DType::IQ4_XS, GroupKind::levels, 32, 8, 16, -32, 31, kIq4Values},
     {DType::Q2_K, GroupKind::offset, 16, 16, 4, 0, 15},
     {DType::Q4_K, GroupKind::offset, 32, 8, 16, 0, 63},
     {DType::Q5_K, GroupKind::offset, 32, 8, 32, 0, 63},
     {DType::Q4_1, GroupKind::affine, 32, 1, 16, 1, 1},
     {DType::Q5_1, GroupKind::affine, 32, 1, 32, 1, 1},
+    {DType::TQ1_0, GroupKind::symmetric, 256, 1, 3, 1, 1},
+    {DType::TQ2_0, GroupKind::symmetric, 256, 1, 3, 1, 1},
+    {DType::Q1_0, GroupKind::levels, 128, 1, 2, 1, 1, kBinaryValues},
+    {DType::Q2_0, GroupKind::levels, 64, 1, 4, 1, 1, kQ2Values},
+    {DType::MXFP4, GroupKind::floats, 32, 1, 16, 0, 254, kFp4Values},
+    {DType::NVFP4, GroupKind::floats, 16, 4, 16, 0, 126, kFp4Values},
 };
 
 template <class Block>
@@ -135,6 +144,62 @@ void pack_q8_0(const BlockParts& parts, std::byte* out) {
   put(block, out);
 }
 
+// `places` digits of base 3 of weights that lie `stride` apart, as a fraction of 256 rounded up.
+uint8_t ternary_byte(const uint8_t* quants, int stride, int places) {
+  int number = 0;
+  for (int p = 0; p < 5; ++p) number = 3 * number + (p < places ? quants[p * stride] : 0);
+  return byte_of((256 * number + 242) / 243);
+}
+
+void pack_tq1_0(const BlockParts& parts, std::byte* out) {
+  BlockTQ1_0 block{};
+  block.d_f16 = parts.d;
+  for (int j = 0; j < 32; ++j) block.quants[j] = ternary_byte(parts.quants + j, 32, 5);
+  for (int j = 0; j < 16; ++j) block.quants[32 + j] = ternary_byte(parts.quants + 160 + j, 16, 5);
+  for (int j = 0; j < 4; ++j) block.last[j] = ternary_byte(parts.quants + 240 + j, 4, 4);
+  put(block, out);
+}
+
+void pack_tq2_0(const BlockParts& parts, std::byte* out) {
+  BlockTQ2_0 block{};
+  for (int i = 0; i < kSuperBlock; ++i)
+    block.quants[32 * (i / 128) + i % 32] |= byte_of(parts.quants[i] << (2 * (i / 32 % 4)));
+  block.d_f16 = parts.d;
+  put(block, out);
+}
+
+void pack_q1_0(const BlockParts& parts, std::byte* out) {
+  BlockQ1_0 block{};
+  block.d_f16 = parts.d;
+  for (int i = 0; i < kBlock128; ++i) block.bits[i / 8] |= byte_of(parts.quants[i] << (i % 8));
+  put(block, out);
+}
+
+void pack_q2_0(const BlockParts& parts, std::byte* out) {
+  BlockQ2_0 block{};
+  block.d_f16 = parts.d;
+  for (int i = 0; i < kBlock64; ++i)
+    block.quants[i / 4] |= byte_of(parts.quants[i] << (2 * (i % 4)));
+  put(block, out);
+}
+
+void pack_mxfp4(const BlockParts& parts, std::byte* out) {
+  BlockMXFP4 block{};
+  block.exponent = byte_of(parts.scales[0]);
+  pack_nibbles(parts.quants, block.quants);
+  put(block, out);
+}
+
+void pack_nvfp4(const BlockParts& parts, std::byte* out) {
+  BlockNVFP4 block{};
+  for (int g = 0; g < 4; ++g) {
+    block.scales[g] = byte_of(parts.scales[g]);
+    const uint8_t* quants = parts.quants + 16 * g;
+    for (int j = 0; j < 8; ++j) block.quants[g][j] = byte_of(quants[j] | quants[8 + j] << 4);
+  }
+  put(block, out);
+}
+
 }  // namespace
 
 const GroupFormat* group_format(DType type) {
@@ -170,6 +235,18 @@ void pack_parts(const GroupFormat& format, const BlockParts& parts, std::byte* o
       return pack_q6_k(parts, out);
     case DType::IQ4_XS:
       return pack_iq4_xs(parts, out);
+    case DType::TQ1_0:
+      return pack_tq1_0(parts, out);
+    case DType::TQ2_0:
+      return pack_tq2_0(parts, out);
+    case DType::Q1_0:
+      return pack_q1_0(parts, out);
+    case DType::Q2_0:
+      return pack_q2_0(parts, out);
+    case DType::MXFP4:
+      return pack_mxfp4(parts, out);
+    case DType::NVFP4:
+      return pack_nvfp4(parts, out);
     default:
       return;  // no group format: callers have checked
   }
@@ -183,6 +260,10 @@ GroupValues group_values(const GroupFormat& format, const BlockParts& parts, int
       return {d * static_cast<float>(parts.scales[g]), dmin * static_cast<float>(parts.mins[g])};
     case GroupKind::affine:
       return {d, -dmin};
+    case GroupKind::floats:
+      return {(format.type == DType::MXFP4 ? half_scale_mxfp4
+                                           : half_scale_nvfp4)(byte_of(parts.scales[g])),
+              0};
     case GroupKind::symmetric:
     case GroupKind::levels:
       break;
@@ -192,7 +273,7 @@ GroupValues group_values(const GroupFormat& format, const BlockParts& parts, int
 
 int level_of(const GroupFormat& format, int quant) {
   if (format.kind == GroupKind::symmetric) return quant - format.zero();
-  if (format.kind == GroupKind::levels) return kIq4Values[quant];
+  if (format.values != nullptr) return format.values[quant];
   return quant;
 }
 

@@ -11,11 +11,15 @@
 namespace hearth {
 
 // Which weights a group's numbers stand for:
-//   symmetric:  d * scale * (quant - zero)           Q4_0, Q5_0, Q8_0, Q3_K, Q6_K; scale is 1
-//   without levels:     d * scale * kIq4Values[quant]        IQ4_NL, IQ4_XS                 scales
-//   of its own offset:     d * scale * quant - dmin * min       Q2_K, Q4_K, Q5_K affine:     d *
-//   quant + dmin                     Q4_1, Q5_1
-enum class GroupKind : uint8_t { symmetric, levels, offset, affine };
+// clang-format off
+//   symmetric:  d * scale * (quant - zero)           Q4_0, Q5_0, Q8_0, Q3_K, Q6_K, TQ1_0, TQ2_0
+//   levels:     d * scale * values[quant]            IQ4_NL, IQ4_XS, Q1_0, Q2_0
+//   floats:     scale * kFp4Values[quant]            MXFP4, NVFP4: scales are bits of small floats
+//   offset:     d * scale * quant - dmin * min       Q2_K, Q4_K, Q5_K
+//   affine:     d * quant + dmin                     Q4_1, Q5_1
+// where scale is 1 in formats without scales of their own.
+// clang-format on
+enum class GroupKind : uint8_t { symmetric, levels, floats, offset, affine };
 
 struct GroupFormat {
   DType type = DType::F32;
@@ -25,12 +29,13 @@ struct GroupFormat {
   int quants = 16;    // how many values a quant has, from 0 on
   int scale_min = 1;  // the least and the greatest integer scale; 1 and 1 where d is the scale
   int scale_max = 1;
+  const int8_t* values = nullptr;  // of levels and floats: what a quant stands for
 
   [[nodiscard]] constexpr int block() const { return group * groups; }
   [[nodiscard]] constexpr int zero() const { return quants / 2; }
 };
 
-// nullptr for types that are no such format (floats, codebooks).
+// nullptr for types that are no such format (F32, F16, BF16, codebooks).
 [[nodiscard]] const GroupFormat* group_format(DType type);
 
 inline constexpr int kMaxGroups = 16;
@@ -48,7 +53,8 @@ struct BlockParts {
 void pack_parts(const GroupFormat& format, const BlockParts& parts, std::byte* out);
 
 // The weights of group g with quant 0 and what each quant adds: weight = step * level(quant) - low,
-// where level is the quant itself (offset, affine), quant - zero (symmetric) or kIq4Values[quant].
+// where level is the quant itself (offset, affine), quant - zero (symmetric) or
+// values[quant].
 struct GroupValues {
   float step = 0;
   float low = 0;

@@ -48,14 +48,20 @@ float mean_square(const float* values, size_t n) {
 
 bool encodable(DType type) {
   return type == DType::F32 || type == DType::F16 || type == DType::BF16 ||
-         group_format(type) != nullptr;
+         group_format(type) != nullptr || is_codebook(type);
 }
 
 RowEncoder::RowEncoder(DType type, size_t columns, const Fitter& fitter)
     : type_(type), columns_(columns), fitter_(fitter), format_(group_format(type)) {
-  if (format_ == nullptr || type == DType::Q8_0) return;
+  const auto block = static_cast<size_t>(traits(type).block_weights);
+  if (is_codebook(type)) {
+    codebook_parts_.resize(columns / block);
+  } else if (format_ != nullptr && type != DType::Q8_0) {
+    parts_.resize(columns / block);
+  } else {
+    return;
+  }
   importance_.resize(columns);
-  parts_.resize(columns / static_cast<size_t>(format_->block()));
 }
 
 // How much the square of each weight's error counts. The importance matrix knows the inputs' mean
@@ -71,7 +77,7 @@ void RowEncoder::weigh(const float* row, const float* importance) {
     mean += static_cast<double>(importance[i]) / static_cast<double>(columns_);
   const bool known = mean > 0;
   const auto least = static_cast<float>(kLeastShare * mean);
-  const bool super = format_->block() == kSuperBlock;
+  const bool super = traits(type_).block_weights == kSuperBlock;
   const size_t span = super ? kSuperBlock : columns_;
   for (size_t first = 0; first < columns_; first += span) {
     const float sigma2 = (super ? 2.0f : 1.0f) * mean_square(row + first, span);
@@ -91,6 +97,13 @@ void RowEncoder::encode(const float* row, const float* importance, std::byte* ou
     encode_halves<f32_to_bf16>(row, columns_, out);
   } else if (type_ == DType::Q8_0) {
     encode_q8_0(row, columns_, out);
+  } else if (is_codebook(type_)) {
+    weigh(row, importance);
+    fitter_.fit_codebook(type_,
+                         {row, importance_.data(), codebook_parts_.size(), codebook_parts_.data()});
+    const size_t bytes = traits(type_).block_bytes;
+    for (size_t i = 0; i < codebook_parts_.size(); ++i)
+      pack_codebook(type_, codebook_parts_[i], out + i * bytes);
   } else {
     weigh(row, importance);
     fitter_.fit(*format_, {row, importance_.data(), parts_.size(), parts_.data()});

@@ -31,6 +31,7 @@ class RowEncoder {
   const GroupFormat* format_;
   std::vector<float> importance_;  // of the row's weights
   std::vector<BlockParts> parts_;
+  std::vector<CodebookParts> codebook_parts_;
 };
 
 }  // namespace hearth

@@ -2,6 +2,7 @@
 
 #include "tensor/kernels/feedback_rows.h"
 #include "tensor/kernels/fit_blocks.h"
+#include "tensor/kernels/fit_codebook.h"
 
 namespace hearth {
 
@@ -15,7 +16,7 @@ const Fitter& fitter_for(IsaLevel level) {
   if (level == IsaLevel::avx512) return fitter_avx512();
   if (level != IsaLevel::reference) return fitter_avx2();
 #endif
-  static const Fitter plain{fit_groups, round_with_feedback};
+  static const Fitter plain{fit_groups, fit_codebook, round_with_feedback};
   return plain;
 }
 

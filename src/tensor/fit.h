@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "tensor/block_parts.h"
+#include "tensor/codebook_parts.h"
 #include "tensor/kernels.h"
 
 namespace hearth {
@@ -19,11 +20,20 @@ struct FitArgs {
   BlockParts* out = nullptr;  // [blocks]
 };
 
+// The same with the points of a codebook, in blocks of 256.
+struct CodebookArgs {
+  const float* weights = nullptr;
+  const float* importance = nullptr;
+  size_t blocks = 0;
+  CodebookParts* out = nullptr;  // [blocks]
+};
+
 struct FeedbackArgs;  // tensor/feedback.h
 
 // One table of functions for an instruction set.
 struct Fitter {
   void (*fit)(const GroupFormat& format, const FitArgs& args) = nullptr;
+  void (*fit_codebook)(DType type, const CodebookArgs& args) = nullptr;
   void (*round_with_feedback)(const GroupFormat& format, const Fitter& fitter,
                               const FeedbackArgs& args) = nullptr;
 };

@@ -3,7 +3,6 @@
 // once.
 #pragma once
 
-#include "tensor/codebooks.h"
 #include "tensor/feedback.h"
 #include "tensor/kernels/fit_lanes.h"
 
@@ -15,10 +14,10 @@ static_assert(kLanes == kFeedbackRows);
 // The level nearest to a value in units of a group's step.
 inline F nearest_level(const GroupFormat& format, F value) {
   if (format.kind == GroupKind::levels) {
-    F level = all(kIq4Values[0]);
-    for (int k = 1; k < 16; ++k) {
-      const float middle = 0.5f * static_cast<float>(kIq4Values[k - 1] + kIq4Values[k]);
-      level = choose(value > all(middle), all(kIq4Values[k]), level);
+    F level = all(format.values[0]);
+    for (int k = 1; k < format.quants; ++k) {
+      const float middle = 0.5f * static_cast<float>(format.values[k - 1] + format.values[k]);
+      level = choose(value > all(middle), all(format.values[k]), level);
     }
     return level;
   }
@@ -29,8 +28,8 @@ inline F nearest_level(const GroupFormat& format, F value) {
 
 inline uint8_t quant_of_level(const GroupFormat& format, float level) {
   if (format.kind == GroupKind::levels) {
-    for (int k = 0; k < 16; ++k) {
-      if (static_cast<float>(kIq4Values[k]) == level) return static_cast<uint8_t>(k);
+    for (int k = 0; k < format.quants; ++k) {
+      if (static_cast<float>(format.values[k]) == level) return static_cast<uint8_t>(k);
     }
     return 0;
   }

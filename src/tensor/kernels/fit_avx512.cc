@@ -1,12 +1,13 @@
 #include "tensor/kernels/feedback_rows.h"
 #include "tensor/kernels/fit_blocks.h"
+#include "tensor/kernels/fit_codebook.h"
 
 namespace hearth {
 
 const Fitter& fitter_avx512();
 
 const Fitter& fitter_avx512() {
-  static const Fitter fitter{fit_groups, round_with_feedback};
+  static const Fitter fitter{fit_groups, fit_codebook, round_with_feedback};
   return fitter;
 }
 

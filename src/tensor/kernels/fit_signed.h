@@ -1,5 +1,5 @@
-// Fits groups whose weights are scale * level: levels that a quant names, from -quants / 2 on
-// (Uniform), or the sixteen of IQ4 (Sixteen).
+// Fits groups whose weights are scale * level: whole numbers in a range (Whole), two signs
+// (Binary), the sixteen of IQ4 (Sixteen) or of FP4 (Float4).
 //
 // For a given scale the best quants are the nearest ones, and for given quants the best scale is a
 // quotient, so the search is one over the scale alone: many starting points, then the two steps in
@@ -13,13 +13,41 @@
 namespace hearth {
 namespace {
 
-template <int quants>
-struct Uniform {
-  static constexpr float kLow = -quants / 2;
-  static constexpr float kHigh = quants / 2 - 1;
+template <int low, int high>
+struct Whole {
+  static constexpr float kLow = low;
+  static constexpr float kHigh = high;
   // The level nearest to a value in units of the scale.
   static F nearest(F value) { return whole(smaller(larger(value, all(kLow)), all(kHigh))); }
-  static int quant_of(float level) { return static_cast<int>(level) + quants / 2; }
+  static int quant_of(float level) { return static_cast<int>(level) - low; }
+};
+template <int quants>
+using Uniform = Whole<-quants / 2, quants / 2 - 1>;
+
+struct Binary {
+  static constexpr float kLow = -1;
+  static constexpr float kHigh = 1;
+  static F nearest(F value) { return choose(value < all(0), all(-1), all(1)); }
+  static int quant_of(float level) { return level > 0 ? 1 : 0; }
+};
+
+// The sixteen numbers of FP4, doubled.
+struct Float4 {
+  static F nearest(F value) {
+    const F size = absolute(value);
+    F level{};
+    for (int k = 1; k < 8; ++k) {
+      const float middle = 0.5f * static_cast<float>(kFp4Values[k - 1] + kFp4Values[k]);
+      level = choose(size > all(middle), all(kFp4Values[k]), level);
+    }
+    return choose(value < all(0), -level, level);
+  }
+  static int quant_of(float level) {
+    for (int k = 0; k < 16; ++k) {
+      if (static_cast<float>(kFp4Values[k]) == level) return k;
+    }
+    return 0;
+  }
 };
 
 struct Sixteen {
@@ -62,9 +90,17 @@ Products products(const Groups<group>& g, F inverse) {
 // How much of the weighted squares a best scale explains; the rest is the error.
 inline F explained(const Products& p) { return ratio(p.xl * p.xl, p.ll); }
 
+// Where a search for a scale starts: what a group's largest weight is in units of the outermost
+// levels goes from center - spread to center + spread.
+struct Starts {
+  int count = 0;
+  float spread = 0;
+  float center = 1;
+};
+
 // The best scale of each group when it may be any number.
 template <class Levels, int group>
-F free_scale(const Groups<group>& g, int starts, float spread) {
+F free_scale(const Groups<group>& g, const Starts& starts) {
   F peak{};
   for (int j = 0; j < group; ++j) peak = choose(absolute(g.x[j]) > absolute(peak), g.x[j], peak);
   const F per_peak = ratio(all(1), peak);
@@ -78,14 +114,28 @@ F free_scale(const Groups<group>& g, int starts, float spread) {
     scale = choose(better, ratio(p.xl, p.ll), scale);
   };
   // The peak may stand at either end of the levels, or beyond it.
-  for (int k = 0; k < starts; ++k) {
+  for (int k = 0; k < starts.count; ++k) {
     const float stretch =
-        1 + spread * (static_cast<float>(2 * k) / static_cast<float>(starts - 1) - 1);
+        starts.center +
+        starts.spread * (static_cast<float>(2 * k) / static_cast<float>(starts.count - 1) - 1);
     attempt(per_peak * all(Levels::kLow * stretch));
     attempt(per_peak * all(Levels::kHigh * stretch));
   }
   for (int step = 0; step < 2; ++step) attempt(ratio(all(1), scale));
   return scale;
+}
+
+// Makes weights and their scale longer by what the nearest levels lose in length (fit_multiples.h
+// has the reason).
+template <class Levels, int group>
+void lengthen(Groups<group>& g, F& scale) {
+  const Products p = products<Levels>(g, ratio(all(1), scale));
+  F squares{};
+  for (int j = 0; j < group; ++j) squares += g.w[j] * g.x[j] * g.x[j];
+  const F shrunk = ratio(scale * p.xl, squares);
+  const F longer = choose(shrunk > all(0), ratio(all(1), shrunk), all(1));
+  for (F& x : g.x) x *= longer;
+  scale *= longer;
 }
 
 // Weighted squared error with the nearest levels.
