@@ -56,11 +56,6 @@ class MultiplesSearch {
   }
 
   // The best scale of each group when it may be any number.
-  //
-  // What is closest to weights is shorter than they are, by the share of their squares that is
-  // lost, and all groups of all matrices err to this side: outputs shrink, which harms a model more
-  // than errors of any direction do. Fitted to weights that are longer by as much, the result has
-  // the length that it should have along the weights.
   FreeScale free_scale() {
     const F per_top = problem_.peak() / Problem::kTop;
     F best = all(__builtin_inff());
@@ -79,7 +74,7 @@ class MultiplesSearch {
     const F solved = ratio(chosen.xm, chosen.mm);
     const F shrunk = ratio(sum_of_block<lanes_of_block>(solved * chosen.xm),
                            sum_of_block<lanes_of_block>(problem_.squares()));
-    const F longer = choose(shrunk > all(0.5f), ratio(all(1), shrunk), all(1));
+    const F longer = lengthening(shrunk);
     problem_.stretch(longer);
     return {solved * longer, chosen.mm};
   }

@@ -151,7 +151,7 @@ void lengthen(Groups<group>& g, F& scale) {
   F squares{};
   for (int j = 0; j < group; ++j) squares += g.w[j] * g.x[j] * g.x[j];
   const F shrunk = ratio(scale * p.xl, squares);
-  const F longer = choose(shrunk > all(0.5f), ratio(all(1), shrunk), all(1));
+  const F longer = lengthening(shrunk);
   for (F& x : g.x) x *= longer;
   scale *= longer;
 }
