@@ -1,6 +1,7 @@
 // hearth quantize: a smaller file of a model.
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "base/units.h"
 #include "cli/command.h"
@@ -8,13 +9,13 @@
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/quantize_report.h"
+#include "cli/recipe_options.h"
 #include "engine/float_weights.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "quantize/collection.h"
 #include "quantize/own_text.h"
 #include "quantize/quantized_file.h"
-#include "quantize/recipe.h"
 #include "quantize/search.h"
 
 namespace hearth::cli {
@@ -30,8 +31,10 @@ struct QuantizeOptions {
   std::string importance;
   std::string text;
   bool own_text = false;
-  bool pure = false;
+  RecipeFlags recipe;
   bool dry_run = false;
+  bool tensors = false;
+  bool json = false;
   double bits_per_weight = 0;
   uint64_t size = 0;
   size_t windows = 64;
@@ -157,15 +160,11 @@ Result<quantize::Plan> search(const QuantizeOptions& options, Bench& bench,
   return found.plan;
 }
 
-Result<quantize::Plan> plan_by_name(const QuantizeOptions& options, const gguf::File& file) {
-  const quantize::Recipe* recipe = quantize::find_recipe(options.type);
-  if (recipe == nullptr) {
-    std::string names;
-    for (const std::string_view name : quantize::recipe_names()) names += cat(" ", name);
-    return fail(ErrorCode::bad_usage, "there is no type '", printable(options.type),
-                "'; there are:", names);
-  }
-  return quantize::plan_of(*recipe, file, options.pure);
+Result<void> show_plan(const QuantizeOptions& options, const engine::ModelFile& file,
+                       const quantize::Plan& plan) {
+  if (options.json) return print(plan_json(file, plan).dump() + "\n");
+  const std::string each = options.tensors ? tensors_table(file.gguf, plan) + "\n" : "";
+  return print(each + plan_table(file, plan));
 }
 
 Result<void> run_quantize(const QuantizeOptions& options) {
@@ -178,6 +177,14 @@ Result<void> run_quantize(const QuantizeOptions& options) {
   quantize::ImportanceMatrix importance;
   if (!options.importance.empty()) {
     HEARTH_TRY(importance, quantize::load_importance(options.importance));
+  }
+  quantize::Plan plan;
+  if (!options.searches()) {
+    const bool knows = measures || !options.importance.empty();
+    HEARTH_TRY(plan, plan_by_name(options.type, options.recipe, knows, file.gguf));
+    HEARTH_CHECK(show_plan(options, file, plan));
+    if (options.dry_run) return {};
+    HEARTH_CHECK(quantize::check_encodable(file.gguf, plan));
   }
   Bench bench;
   if (measures) {
@@ -198,14 +205,11 @@ Result<void> run_quantize(const QuantizeOptions& options) {
     HEARTH_CHECK(collect(*collector, bench));
     knowledge.set_products(collector.get());
   }
-  quantize::Plan plan;
   if (options.searches()) {
     HEARTH_TRY(const uint64_t budget, budget_of(options, file.gguf));
     HEARTH_TRY(plan, search(options, bench, knowledge, budget));
-  } else {
-    HEARTH_TRY(plan, plan_by_name(options, file.gguf));
+    HEARTH_CHECK(show_plan(options, file, plan));
   }
-  HEARTH_CHECK(print(plan_table(file.gguf, plan)));
   if (options.dry_run) return {};
   uint64_t weights = 0;
   for (const gguf::TensorInfo& tensor : file.gguf.tensors) weights += tensor.weights();
@@ -236,8 +240,10 @@ void add_quantize(CLI::App& app, Action& chosen) {
   command->add_option("--windows", options->windows, "Windows of text to learn inputs from");
   command->add_option("--probe-windows", options->probe_windows, "Windows to measure damage with");
   command->add_option("--passes", options->passes, "How often to measure again");
-  command->add_flag("--pure", options->pure, "All matrices in one format");
+  add_recipe_flags(*command, options->recipe);
   command->add_flag("--dry-run", options->dry_run, "Show the plan only");
+  command->add_flag("--tensors", options->tensors, "Show the plan for each tensor");
+  command->add_flag("--json", options->json, "Show the plan as one JSON object");
   command->add_option("-t,--threads", options->threads, "Threads");
   command->add_option("-s,--seed", options->seed, "For --own-text");
   command->callback([options, &chosen] { chosen = [options] { return run_quantize(*options); }; });
