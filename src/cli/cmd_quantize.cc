@@ -172,6 +172,11 @@ Result<void> run_quantize(const QuantizeOptions& options) {
     return fail(ErrorCode::bad_usage, "say how small: with a type, as in 'hearth quantize IN OUT "
                 "Q4_K_M', or with one of --size, --bpw and --fit");
   }
+  if (options.searches() && options.recipe.given()) {
+    return fail(ErrorCode::bad_usage,
+                "--pure, --leave-output-tensor and the flags that name formats change a TYPE: they "
+                "have no place beside --size, --bpw and --fit");
+  }
   const bool measures = options.searches() || !options.text.empty() || options.own_text;
   HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
   quantize::ImportanceMatrix importance;
@@ -246,6 +251,7 @@ void add_quantize(CLI::App& app, Action& chosen) {
   command->add_flag("--json", options->json, "Show the plan as one JSON object");
   command->add_option("-t,--threads", options->threads, "Threads");
   command->add_option("-s,--seed", options->seed, "For --own-text");
+  command->footer(recipe_help());
   command->callback([options, &chosen] { chosen = [options] { return run_quantize(*options); }; });
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "cli/command.h"
 
 namespace hearth::cli {
 namespace {
@@ -52,9 +53,8 @@ Result<quantize::RecipeOptions> options_of(const RecipeFlags& flags, bool import
 void add_recipe_flags(CLI::App& command, RecipeFlags& flags) {
   command
       .add_option("--tensor-type", flags.tensor_types,
-                  "A format for the tensors in whose name PATTERN is found, as in attn_v=Q8_0 or "
-                  "'blk\\.[0-3]\\.ffn_.*=Q6_K'; may be given more than once, the first that fits "
-                  "counts")
+                  "A format for matrices whose names have PATTERN in them, a regular expression; "
+                  "may be repeated, the first that fits counts")
       ->type_name("PATTERN=FORMAT")
       ->allow_extra_args(false);
   command.add_option("--output-tensor-type", flags.output_type, "The format of the output matrix")
@@ -68,7 +68,9 @@ void add_recipe_flags(CLI::App& command, RecipeFlags& flags) {
 }
 
 std::string recipe_help() {
-  std::string out;
+  std::string out =
+      "TYPE, and its bits per weight (of Llama 3.1 8B; small models have more). Each is\n"
+      "a mixture: matrices that matter more get more bits, as with llama-quantize.\n";
   for (const quantize::Recipe& recipe : quantize::recipes()) {
     std::string line = cat("  ", recipe.name);
     line.resize(13, ' ');
@@ -77,6 +79,13 @@ std::string recipe_help() {
     if (!recipe.remark.empty()) line += cat("  ", recipe.remark);
     out += line + "\n";
   }
+  out +=
+      "\nExamples:\n"
+      "  hearth quantize big.gguf small.gguf Q4_K_M --dry-run             the plan only\n"
+      "  hearth quantize big.gguf small.gguf Q4_K_M --imatrix importance.gguf\n"
+      "  hearth quantize big.gguf small.gguf Q4_K_M --tensor-type attn_v=Q8_0\n"
+      "  hearth quantize big.gguf small.gguf Q4_K_M \\\n"
+      "      --tensor-type 'blk\\.[0-3]\\.ffn_(up|down)=Q6_K'               of four layers";
   return out;
 }
 
@@ -90,7 +99,13 @@ Result<quantize::Plan> plan_by_name(const std::string& type, const RecipeFlags& 
                 "'; there are:", names);
   }
   HEARTH_TRY(const quantize::RecipeOptions options, options_of(flags, importance));
-  return quantize::plan_of(*recipe, file, options);
+  HEARTH_TRY(quantize::Plan plan, quantize::plan_of(*recipe, file, options));
+  if (!importance && quantize::needs_importance(*recipe, file, plan)) {
+    say(cat(
+        "hearth: so few bits want to know which inputs matter, or little is left of the model: ",
+        "give --imatrix, -f or --own-text"));
+  }
+  return plan;
 }
 
 }  // namespace hearth::cli

@@ -15,6 +15,11 @@ struct RecipeFlags {
   std::string token_embedding_type;
   bool leave_output = false;
   bool pure = false;
+
+  [[nodiscard]] bool given() const {
+    return leave_output || pure || !tensor_types.empty() || !output_type.empty() ||
+           !token_embedding_type.empty();
+  }
 };
 
 void add_recipe_flags(CLI::App& command, RecipeFlags& flags);
@@ -22,7 +27,8 @@ void add_recipe_flags(CLI::App& command, RecipeFlags& flags);
 // What there is to choose, for --help.
 [[nodiscard]] std::string recipe_help();
 
-// `importance`: something is known of the inputs that weights meet.
+// `importance`: something is known of the inputs that weights meet. Says so where the plan needs
+// that and there is nothing.
 [[nodiscard]] Result<quantize::Plan> plan_by_name(const std::string& type, const RecipeFlags& flags,
                                                   bool importance, const gguf::File& file);
 

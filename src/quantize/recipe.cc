@@ -11,41 +11,44 @@ namespace hearth::quantize {
 namespace {
 
 constexpr Recipe kRecipes[] = {
-    {Mixture::F32, "F32", 0, DType::F32, 32, ""},
-    {Mixture::F16, "F16", 1, DType::F16, 16, ""},
-    {Mixture::BF16, "BF16", 32, DType::BF16, 16, ""},
-    {Mixture::Q8_0, "Q8_0", 7, DType::Q8_0, 8.5, ""},
-    {Mixture::Q6_K, "Q6_K", 18, DType::Q6_K, 0, ""},
-    {Mixture::Q5_K_M, "Q5_K_M", 17, DType::Q5_K, 0, ""},
-    {Mixture::Q5_K_S, "Q5_K_S", 16, DType::Q5_K, 0, ""},
-    {Mixture::Q5_1, "Q5_1", 9, DType::Q5_1, 0, ""},
-    {Mixture::Q5_0, "Q5_0", 8, DType::Q5_0, 0, ""},
-    {Mixture::Q4_K_M, "Q4_K_M", 15, DType::Q4_K, 0, ""},
-    {Mixture::Q4_K_S, "Q4_K_S", 14, DType::Q4_K, 0, ""},
-    {Mixture::Q4_1, "Q4_1", 3, DType::Q4_1, 0, ""},
-    {Mixture::Q4_0, "Q4_0", 2, DType::Q4_0, 0, ""},
-    {Mixture::IQ4_NL, "IQ4_NL", 25, DType::IQ4_NL, 0, ""},
-    {Mixture::IQ4_XS, "IQ4_XS", 30, DType::IQ4_XS, 0, ""},
-    {Mixture::Q3_K_L, "Q3_K_L", 13, DType::Q3_K, 0, ""},
-    {Mixture::Q3_K_M, "Q3_K_M", 12, DType::Q3_K, 0, ""},
-    {Mixture::Q3_K_S, "Q3_K_S", 11, DType::Q3_K, 0, ""},
-    {Mixture::IQ3_M, "IQ3_M", 27, DType::IQ3_S, 0, ""},
-    {Mixture::IQ3_S, "IQ3_S", 26, DType::IQ3_S, 0, ""},
-    {Mixture::IQ3_XS, "IQ3_XS", 22, DType::IQ3_S, 0, ""},
-    {Mixture::IQ3_XXS, "IQ3_XXS", 23, DType::IQ3_XXS, 0, ""},
-    {Mixture::Q2_K, "Q2_K", 10, DType::Q2_K, 0, ""},
-    {Mixture::Q2_K_S, "Q2_K_S", 21, DType::Q2_K, 0, ""},
-    {Mixture::IQ2_M, "IQ2_M", 29, DType::IQ2_S, 0, ""},
-    {Mixture::IQ2_S, "IQ2_S", 28, DType::IQ2_XS, 0, ""},
-    {Mixture::IQ2_XS, "IQ2_XS", 20, DType::IQ2_XS, 0, ""},
-    {Mixture::IQ2_XXS, "IQ2_XXS", 19, DType::IQ2_XXS, 0, ""},
-    {Mixture::IQ1_M, "IQ1_M", 31, DType::IQ1_M, 0, ""},
-    {Mixture::IQ1_S, "IQ1_S", 24, DType::IQ1_S, 0, ""},
-    {Mixture::TQ1_0, "TQ1_0", 36, DType::TQ1_0, 0, ""},
-    {Mixture::TQ2_0, "TQ2_0", 37, DType::TQ2_0, 0, ""},
-    {Mixture::Q2_0, "Q2_0", 41, DType::Q2_0, 0, ""},
-    {Mixture::Q1_0, "Q1_0", 40, DType::Q1_0, 0, ""},
-    {Mixture::MXFP4_MOE, "MXFP4_MOE", 38, DType::MXFP4, 0, ""},
+    {Mixture::F32, "F32", 0, DType::F32, 32.00, "floats: to make other files of"},
+    {Mixture::F16, "F16", 1, DType::F16, 16.00, "floats of half the size: hardly a difference"},
+    {Mixture::BF16, "BF16", 32, DType::BF16, 16.00, "floats as most models are trained"},
+    {Mixture::Q8_0, "Q8_0", 7, DType::Q8_0, 8.50, "hardly to be told from the original"},
+    {Mixture::Q6_K, "Q6_K", 18, DType::Q6_K, 6.56, "nearly as good, a quarter smaller"},
+    {Mixture::Q5_K_M, "Q5_K_M", 17, DType::Q5_K, 5.70, "small losses"},
+    {Mixture::Q5_K_S, "Q5_K_S", 16, DType::Q5_K, 5.57, ""},
+    {Mixture::Q5_1, "Q5_1", 9, DType::Q5_1, 6.04, "older: Q5_K_M is smaller and better"},
+    {Mixture::Q5_0, "Q5_0", 8, DType::Q5_0, 5.57, "older: Q5_K_S is better"},
+    {Mixture::Q4_K_M, "Q4_K_M", 15, DType::Q4_K, 4.89, "the usual choice"},
+    {Mixture::Q4_K_S, "Q4_K_S", 14, DType::Q4_K, 4.67, ""},
+    {Mixture::Q4_1, "Q4_1", 3, DType::Q4_1, 5.10, "older: Q4_K_M is smaller and better"},
+    {Mixture::Q4_0, "Q4_0", 2, DType::Q4_0, 4.64, "older: Q4_K_S is better"},
+    {Mixture::IQ4_NL, "IQ4_NL", 25, DType::IQ4_NL, 4.68, ""},
+    {Mixture::IQ4_XS, "IQ4_XS", 30, DType::IQ4_XS, 4.46, "when Q4_K_S is just too large"},
+    {Mixture::Q3_K_L, "Q3_K_L", 13, DType::Q3_K, 4.30, ""},
+    {Mixture::Q3_K_M, "Q3_K_M", 12, DType::Q3_K, 4.00, "when 4 bits do not fit: losses show"},
+    {Mixture::Q3_K_S, "Q3_K_S", 11, DType::Q3_K, 3.64, ""},
+    {Mixture::IQ3_M, "IQ3_M", 27, DType::IQ3_S, 3.76, "as Q3_K_M and smaller, with --imatrix"},
+    {Mixture::IQ3_S, "IQ3_S", 26, DType::IQ3_S, 3.66, ""},
+    {Mixture::IQ3_XS, "IQ3_XS", 22, DType::IQ3_S, 3.50, ""},
+    {Mixture::IQ3_XXS, "IQ3_XXS", 23, DType::IQ3_XXS, 3.37, ""},
+    {Mixture::Q2_K, "Q2_K", 10, DType::Q2_K, 3.16, "much is lost"},
+    {Mixture::Q2_K_S, "Q2_K_S", 21, DType::Q2_K, 2.97, ""},
+    {Mixture::IQ2_M, "IQ2_M", 29, DType::IQ2_S, 2.93,
+     "the last resort; only with --imatrix, as all IQ2 and IQ1"},
+    {Mixture::IQ2_S, "IQ2_S", 28, DType::IQ2_XS, 2.74, ""},
+    {Mixture::IQ2_XS, "IQ2_XS", 20, DType::IQ2_XS, 2.59, ""},
+    {Mixture::IQ2_XXS, "IQ2_XXS", 19, DType::IQ2_XXS, 2.38, ""},
+    {Mixture::IQ1_M, "IQ1_M", 31, DType::IQ1_M, 2.15, ""},
+    {Mixture::IQ1_S, "IQ1_S", 24, DType::IQ1_S, 2.00, ""},
+    {Mixture::TQ1_0, "TQ1_0", 36, DType::TQ1_0, 2.19,
+     "for models trained to three values, as is TQ2_0"},
+    {Mixture::TQ2_0, "TQ2_0", 37, DType::TQ2_0, 2.52, ""},
+    {Mixture::Q2_0, "Q2_0", 41, DType::Q2_0, 2.68, "for models trained to four values"},
+    {Mixture::Q1_0, "Q1_0", 40, DType::Q1_0, 1.48, "for models trained to two values"},
+    {Mixture::MXFP4_MOE, "MXFP4_MOE", 38, DType::MXFP4, 8.50,
+     "experts in MXFP4 (4.25 bits), the rest in Q8_0"},
 };
 
 bool same_name(std::string_view a, std::string_view b) {
@@ -232,6 +235,14 @@ Result<void> check_names(const gguf::File& file, const std::vector<NamedType>& n
   return {};
 }
 
+// Formats that are worth little without knowing which inputs matter.
+bool relies_on_importance(const Recipe& recipe, DType type) {
+  constexpr DType kTypes[] = {DType::IQ3_XXS, DType::IQ2_XXS, DType::IQ2_XS,
+                              DType::IQ2_S,   DType::IQ1_M,   DType::IQ1_S};
+  const bool listed = std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+  return listed || (type == DType::Q2_K && recipe.mixture == Mixture::Q2_K_S);
+}
+
 }  // namespace
 
 std::span<const Recipe> recipes() { return kRecipes; }
@@ -256,6 +267,16 @@ Result<Plan> plan_of(const Recipe& recipe, const gguf::File& file, const RecipeO
   Planner planner(recipe, file, options, model);
   for (const size_t t : in_order_of_layers(file)) plan.types[t] = planner.type_of(file.tensors[t]);
   return plan;
+}
+
+bool needs_importance(const Recipe& recipe, const gguf::File& file, const Plan& plan) {
+  for (size_t t = 0; t < file.tensors.size(); ++t) {
+    const gguf::TensorInfo& tensor = file.tensors[t];
+    const bool ends = tensor.name == "output.weight" || is_table(tensor.name);
+    if (!ends && plan.types[t] != tensor.type && relies_on_importance(recipe, plan.types[t]))
+      return true;
+  }
+  return false;
 }
 
 }  // namespace hearth::quantize

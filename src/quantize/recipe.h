@@ -39,13 +39,17 @@ struct RecipeOptions {
   bool importance = false;  // it is known which inputs matter
   bool pure = false;        // each matrix gets the base format
   bool leave_output = false;
-  std::optional<DType> output;
-  std::optional<DType> token_embedding;
-  std::vector<NamedType> named;  // the first that fits decides, before all rules
+  std::optional<DType> output = std::nullopt;
+  std::optional<DType> token_embedding = std::nullopt;
+  std::vector<NamedType> named = {};  // the first that fits decides, before all rules
 };
 
 // Errors name a key of the file that the rules need, or a pattern that fits no matrix.
 [[nodiscard]] Result<Plan> plan_of(const Recipe& recipe, const gguf::File& file,
                                    const RecipeOptions& options);
+
+// Whether the plan has formats of so few bits that without an importance matrix, or products of
+// inputs, little is left of the model.
+[[nodiscard]] bool needs_importance(const Recipe& recipe, const gguf::File& file, const Plan& plan);
 
 }  // namespace hearth::quantize

@@ -10,7 +10,6 @@
 
 namespace hearth::quantize {
 
-// In the order of the table of recipes.
 enum class Mixture : uint8_t {
   F32,
   F16,

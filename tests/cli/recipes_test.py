@@ -31,7 +31,7 @@ OVERRIDES = (
     ("--tensor-type", "ATTN_(q|k)=q5_1", "--tensor-type", "ffn_.*=iq4_nl"),
     ("--tensor-type", r"blk\.[13-9]\.ffn_(gate|up)=q4_1", "--tensor-type", "ffn_down=q6_K"),
     ("--tensor-type", r"blk\.(0|1\d)\..*weight$=f16", "--tensor-type", "embd=q4_0"),
-    ("--token-embedding-type", "q4_0", "--tensor-type", "per_layer_token=q8_0"),
+    ("--token-embedding-type", "q4_0", "--tensor-type", "token_embd=q8_0"),
 )
 F16 = 1
 FOLDER = SHARED / "reference/architectures"
@@ -42,7 +42,13 @@ TENSOR = re.compile(r"(?m)^\[ *\d+/ *\d+\] +(\S+) +- \[.*?\], type = +(\w+), "
 
 
 def by_peer(path, recipe, *flags):
-    said = peer.run("llama-quantize", "--dry-run", *flags, path, recipe)
+    """Nothing where rows are not whole blocks of Q1_0, for which the peer has no other format."""
+    try:
+        said = peer.run("llama-quantize", "--dry-run", *flags, path, recipe)
+    except AssertionError as error:
+        if recipe == "Q1_0" and "no tensor type fallback" in str(error):
+            return None
+        raise
     return {name: (new or old).upper() for name, old, new in TENSOR.findall(said)}
 
 
@@ -112,14 +118,16 @@ class BesideThePeer(hearth.Case):
             return case, by_hearth(*case), by_peer(*case)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for case, got, want in pool.map(both, cases):
+                if want is None:
+                    continue
                 self.assertTrue(want, case)
                 wrong = {name: (got.get(name), want.get(name)) for name in got | want
                          if got.get(name) != want.get(name)}
                 self.assertEqual(wrong, {}, f"(hearth, llama-quantize) in {case}")
 
-    def cases(self, paths, part, recipes=RECIPES):
+    def cases(self, paths, part):
         """All, or a part of which each model and each recipe has some."""
-        grid = [(path, recipe, *flags) for recipe in recipes for path in paths
+        grid = [(path, recipe, *flags) for recipe in RECIPES for path in paths
                 for flags in ((), ("--imatrix", self.imatrix))]
         return grid if hearth.FULL else grid[::part]
 
@@ -178,8 +186,7 @@ class BesideThePeer(hearth.Case):
         paths = [self.grown_file(FOLDER / f"{name}.gguf", f"{name}.gguf", rng,
                                  (32, 96, 100, 128, 320, 384, 512), layers=9)
                  for name in ("llama-dense", "qwen2-dense", "qwen3moe-moe", "gpt-oss-moe")]
-        # The peer has nothing to put in the place of Q1_0.
-        self.compare(self.cases(paths, 3, [name for name in RECIPES if name != "Q1_0"]))
+        self.compare(self.cases(paths, 3))
 
     @REFERENCE
     def test_overrides(self):
@@ -203,6 +210,75 @@ class BesideThePeer(hearth.Case):
                          for path in (theirs, ours)]
                 self.assertEqual(*kinds, (name, recipe))
                 self.assertEqual(plan(source, recipe)["bytes"], ours.stat().st_size)
+
+
+def small_model(layers):
+    tensors = {"token_embd.weight": (64, 256), "output_norm.weight": (256,)}
+    for i in range(layers):
+        tensors |= {f"blk.{i}.attn_norm.weight": (256,), f"blk.{i}.attn_v.weight": (2, 256),
+                    f"blk.{i}.attn_q.weight": (8, 256), f"blk.{i}.ffn_down.weight": (4, 512)}
+    return gguf_file.make({"general.architecture": "llama", "llama.block_count": layers,
+                           "llama.attention.head_count": 4, "llama.attention.head_count_kv": 1},
+                          {name: np.zeros(shape) for name, shape in tensors.items()})
+
+
+class Report(hearth.Case):
+    def setUp(self):
+        super().setUp()
+        self.model = self.file("model.gguf", small_model(24))
+
+    def plan(self, recipe, *flags):
+        return hearth.run("quantize", self.model, str(self.folder / "out.gguf"), recipe,
+                          "--dry-run", *flags)
+
+    def test_the_table(self):
+        text = self.plan("Q4_K_M").text
+        lines = {line.split()[0]: line for line in text.splitlines()}
+        self.assertEqual(list(lines)[:-1], ["token_embd", "attn_v", "attn_q", "ffn_down", "others"])
+        self.assertRegex(lines["token_embd"], r"^token_embd +13\.4 kB  Q6_K$")
+        self.assertRegex(lines["attn_v"], r"  Q6_K 0-2,5,8\.\.20,21-23; Q4_K the rest$")
+        self.assertRegex(lines["others"], r"  F32$")
+        self.assertRegex(text, r"(?m)^[\d.]+ kB, [\d.]+ bits per weight: [\d.]+ % of the input's ")
+        self.assertLessEqual(max(map(len, text.splitlines())), 80)
+        self.assert_tidy("model.gguf")
+
+    def test_each_tensor(self):
+        text = self.plan("Q4_K_M", "--tensors").text
+        self.assertRegex(text, r"(?m)^blk\.0\.attn_v\.weight +420 bytes  F32 to Q6_K$")
+        self.assertRegex(text, r"(?m)^output_norm\.weight +1\.0 kB  F32$")
+
+    def test_json_is_what_is_written(self):
+        value = json.loads(self.plan("q4_k_m", "--json").text)
+        self.assertEqual(value["file_type"], 15)
+        self.assertEqual(value["input_bytes"], pathlib.Path(self.model).stat().st_size)
+        self.assertEqual(value["input_bits_per_weight"], 32)
+        out = self.folder / "out.gguf"
+        self.succeed("quantize", self.model, str(out), "Q4_K_M", "--json")
+        self.assertEqual(out.stat().st_size, value["bytes"])
+        written = GgufFile(out.read_bytes())
+        self.assertEqual(written.number("general.file_type"), 15)
+        self.assertEqual([t.name for t in written.tensors], [t["name"] for t in value["tensors"]])
+
+    def test_few_bits_want_to_know_more(self):
+        self.assertIn("--imatrix", self.plan("IQ2_XS").err.decode())
+        self.assertEqual(self.plan("Q2_K").err, b"")
+
+    def test_what_makes_no_sense(self):
+        for words, args in (("Q4_K_M", ["Q9_K"]), ("attn_v=Q8_0", ["Q4_K", "--tensor-type", "x"]),
+                            ("'atn_v'", ["Q4_K", "--tensor-type", "atn_v=Q8_0"]),
+                            ("'attn_norm'", ["Q4_K", "--tensor-type", "attn_norm=Q8_0"]),
+                            ("')' is missing", ["Q4_K", "--tensor-type", "(a=Q8_0"]),
+                            ("'Q8_9'", ["Q4_K", "--tensor-type", "attn_v=Q8_9"]),
+                            ("'I32'", ["Q4_K", "--output-tensor-type", "I32"]),
+                            ("TYPE", ["--bpw", "4", "--pure"])):
+            done = hearth.run("quantize", self.model, str(self.folder / "out.gguf"), *args)
+            self.assert_one_line(done, 2, words)
+        self.assert_tidy("model.gguf")
+
+    def test_help_names_all(self):
+        text = self.succeed("quantize", "--help").text
+        for recipe in RECIPES:
+            self.assertRegex(text, rf"(?m)^  {recipe} +\d+\.\d\d\b")
 
 
 if __name__ == "__main__":
