@@ -20,7 +20,6 @@ constexpr uint64_t kIq4 = of(IQ4_NL, IQ4_XS);
 
 constexpr Rule kRules[] = {
     // What turns a token into numbers and numbers into a token.
-    {kMxfp4, kOutput, kAlways, DType::Q8_0},
     {kMxfp4, kAnyRole, kStacked, DType::MXFP4},
     {kMxfp4, kAnyRole, kAlways, DType::Q8_0},
     {kAll, kOutput, kUnfitting, DType::Q8_0},

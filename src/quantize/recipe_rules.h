@@ -71,7 +71,7 @@ enum Fact : Facts {
   kGrouped = 1 << 0,   // 4 or more query heads share a key head
   kExperts4 = 1 << 1,  // 4 or more experts
   kExperts8 = 1 << 2,  // exactly 8, as Mixtral has
-  kSeventyB = 1 << 3,  // a Llama or Qwen 2 of 80 layers whose query heads share key heads
+  kSeventyB = 1 << 3,  // a Llama of 80 layers whose query heads share key heads, or a Qwen 2 of 80
   // Of what is known.
   kImportance = 1 << 4,    // there is an importance matrix
   kNoImportance = 1 << 5,  // there is none
