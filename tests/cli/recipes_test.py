@@ -178,7 +178,7 @@ class BesideThePeer(hearth.Case):
             for experts in (2, 4, 8, 128):
                 paths.append(self.grown_file(source, f"{source.stem}-{experts}.gguf", rng, (256,),
                                              expert_count=experts, expert_used_count=2))
-        self.compare(self.cases(paths, 7))
+        self.compare(self.cases(paths, 3))
 
     @REFERENCE
     def test_rows_that_blocks_do_not_divide(self):
