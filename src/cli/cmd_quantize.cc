@@ -249,7 +249,7 @@ void add_quantize(CLI::App& app, Action& chosen) {
   command->add_flag("--dry-run", options->dry_run, "Show the plan only");
   command->add_flag("--tensors", options->tensors, "Show the plan for each tensor");
   command->add_flag("--json", options->json, "Show the plan as one JSON object");
-  command->add_option("-t,--threads", options->threads, "Threads");
+  command->add_option("-t,--threads", options->threads, "Threads (default: one for each CPU)");
   command->add_option("-s,--seed", options->seed, "For --own-text");
   command->footer(recipe_help());
   command->callback([options, &chosen] { chosen = [options] { return run_quantize(*options); }; });

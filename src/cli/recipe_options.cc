@@ -85,7 +85,7 @@ std::string recipe_help() {
       "  hearth quantize big.gguf small.gguf Q4_K_M --imatrix importance.gguf\n"
       "  hearth quantize big.gguf small.gguf Q4_K_M --tensor-type attn_v=Q8_0\n"
       "  hearth quantize big.gguf small.gguf Q4_K_M \\\n"
-      "      --tensor-type 'blk\\.[0-3]\\.ffn_(up|down)=Q6_K'               of four layers";
+      "      --tensor-type 'blk\\.[0-3]\\.ffn_(up|down)=Q6_K'             four layers";
   return out;
 }
 
