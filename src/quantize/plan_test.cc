@@ -39,8 +39,11 @@ class PlanTest : public testing::TestWithParam<std::string> {
 TEST_P(PlanTest, FilesHaveTheSizeThatWasSaid) {
   const RandomArchitecture model(GetParam(), DType::F32);
   const gguf::File& file = model->file().gguf;
-  for (const std::string_view name : recipe_names()) {
-    Plan plan = plan_of(*find_recipe(name), file, false);
+  for (const Recipe& recipe : recipes()) {
+    const std::string_view name = recipe.name;
+    const auto planned = plan_of(recipe, file, {});
+    ASSERT_TRUE(planned) << planned.error().message;
+    Plan plan = *planned;
     plan.notes["made_by"] = "a test";
     const auto bytes = file_bytes(file, plan);
     ASSERT_TRUE(bytes);
