@@ -1,5 +1,6 @@
 // hearth quantize: a smaller file of a model.
 #include <algorithm>
+#include <cctype>
 
 #include "base/units.h"
 #include "cli/command.h"
@@ -72,8 +73,8 @@ Result<uint64_t> bytes_from(const std::string& text, std::string_view flag) {
 uint64_t bytes_beside(const engine::LoadedModel& model, size_t context) {
   constexpr size_t kPromptChunk = 256;
   constexpr uint64_t kProgram = uint64_t{64} << 20;
-  const uint64_t kv = engine::SequenceMemory::bytes_needed(model.config(), DType::Q8_0, context,
-                                                           kPromptChunk);
+  const uint64_t kv =
+      engine::SequenceMemory::bytes_needed(model.config(), DType::Q8_0, context, kPromptChunk);
   return kv + model::Forward::bytes_per_column(model.model()) * kPromptChunk + kProgram;
 }
 
@@ -83,7 +84,11 @@ Result<quantize::Plan> plan_by_name(const QuantizeOptions& options, std::string_
   if (recipe != nullptr) return quantize::plan_of(*recipe, file, options.pure);
   std::string names;
   for (const std::string_view each : quantize::recipe_names()) names += cat(" ", each);
-  return fail(ErrorCode::bad_usage, "there is no type '", printable(name), "'; there are:", names);
+  std::string upper(name);
+  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  const std::string_view meant = nearest(upper, quantize::recipe_names());
+  return fail(ErrorCode::bad_usage, "there is no type '", printable(name), "'",
+              meant.empty() ? "" : cat("; did you mean '", meant, "'?"), "; there are:", names);
 }
 
 // Bytes of the file that the flags ask for.
@@ -206,15 +211,15 @@ Result<void> write(const QuantizeOptions& options, const gguf::File& file,
   uint64_t weights = 0;
   for (const gguf::TensorInfo& tensor : file.tensors) weights += tensor.weights();
   const auto progress = [&](uint64_t done) { steps.show("quantizing", done, weights, "weights"); };
-  HEARTH_CHECK(
-      quantize::write_quantized(file, plan, knowledge, pool, progress, options.output));
+  HEARTH_CHECK(quantize::write_quantized(file, plan, knowledge, pool, progress, options.output));
   steps.clear();
   return {};
 }
 
 Result<void> quantize_plainly(const QuantizeOptions& options,
-                              const quantize::ImportanceMatrix* importance, Steps& steps) {
+                              quantize::ImportanceMatrix* importance, Steps& steps) {
   HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
+  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file.gguf));
   HEARTH_TRY(const quantize::Plan plan, plan_by_name(options, options.type, file.gguf));
   HEARTH_CHECK(print(plan_table(file.gguf, plan)));
   if (options.dry_run) return {};
@@ -224,10 +229,11 @@ Result<void> quantize_plainly(const QuantizeOptions& options,
 }
 
 Result<void> quantize_by_measure(const QuantizeOptions& options,
-                                 const quantize::ImportanceMatrix* importance, Steps& steps) {
+                                 quantize::ImportanceMatrix* importance, Steps& steps) {
   HEARTH_TRY(const Measuring measuring, open_measuring(options, steps));
   const quantize::Calibration& calibration = *measuring.calibration;
   const gguf::File& file = measuring.model->file().gguf;
+  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file));
   ThreadPool& pool = calibration.session().runtime()->pool();
   quantize::Knowledge knowledge(importance, measuring.model->model().weights.tied_output, pool);
   quantize::ProductsText text;
@@ -235,7 +241,9 @@ Result<void> quantize_by_measure(const QuantizeOptions& options,
   text.tokens = calibration.tokens();
   text.window = calibration.window();
   text.memory = os::memory_info().available / 4;
-  text.progress = [&](size_t done, size_t all) { steps.show("reading the text", done, all, "tokens"); };
+  text.progress = [&](size_t done, size_t all) {
+    steps.show("reading the text", done, all, "tokens");
+  };
   knowledge.learn_from(text, matrices_of(calibration.computed().file().gguf));
   quantize::Plan plan;
   if (options.searches()) {
@@ -254,15 +262,16 @@ Result<void> run_quantize(const QuantizeOptions& options) {
   if (!options.importance.empty()) {
     HEARTH_TRY(importance, quantize::load_importance(options.importance));
   }
-  const quantize::ImportanceMatrix* known = options.importance.empty() ? nullptr : &importance;
+  quantize::ImportanceMatrix* known = options.importance.empty() ? nullptr : &importance;
   Steps steps;
   return options.measures() ? quantize_by_measure(options, known, steps)
                             : quantize_plainly(options, known, steps);
 }
 
 void add_measuring_flags(CLI::App& command, QuantizeOptions& options) {
-  command.add_option("--imatrix", options.importance,
-                     "Importance of the weights, as hearth imatrix or llama-imatrix write it")
+  command
+      .add_option("--imatrix", options.importance,
+                  "Importance of the weights, as hearth imatrix or llama-imatrix write it")
       ->type_name("FILE")
       ->check(not_empty());
   command
@@ -295,7 +304,8 @@ void add_measuring_flags(CLI::App& command, QuantizeOptions& options) {
 }
 
 constexpr char kHelp[] =
-    "With a TYPE, tensors get the formats that llama-quantize gives them. With --size, --bpw or --fit "
+    "With a TYPE, tensors get the formats that llama-quantize gives them. With --size, --bpw or "
+    "--fit "
     "hearth\nmeasures how much each tensor suffers in each format and finds the best file of that "
     "size; errors of\nrounding are made to cancel on a text. That takes minutes for small models "
     "and hours for large ones.\n\n"
