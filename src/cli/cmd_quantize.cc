@@ -80,8 +80,8 @@ Result<uint64_t> bytes_from(const std::string& text, std::string_view flag) {
 uint64_t bytes_beside(const engine::LoadedModel& model, size_t context) {
   constexpr size_t kPromptChunk = 256;
   constexpr uint64_t kProgram = uint64_t{64} << 20;
-  const uint64_t kv = engine::SequenceMemory::bytes_needed(model.config(), DType::Q8_0, context,
-                                                           kPromptChunk);
+  const uint64_t kv =
+      engine::SequenceMemory::bytes_needed(model.config(), DType::Q8_0, context, kPromptChunk);
   return kv + model::Forward::bytes_per_column(model.model()) * kPromptChunk + kProgram;
 }
 
@@ -205,8 +205,7 @@ Result<void> write(const QuantizeOptions& options, const gguf::File& file,
   uint64_t weights = 0;
   for (const gguf::TensorInfo& tensor : file.tensors) weights += tensor.weights();
   const auto progress = [&](uint64_t done) { steps.show("quantizing", done, weights, "weights"); };
-  HEARTH_CHECK(
-      quantize::write_quantized(file, plan, knowledge, pool, progress, options.output));
+  HEARTH_CHECK(quantize::write_quantized(file, plan, knowledge, pool, progress, options.output));
   steps.clear();
   return {};
 }
@@ -228,8 +227,9 @@ Result<quantize::Plan> plan_of_type(const QuantizeOptions& options, const engine
 }
 
 Result<void> quantize_plainly(const QuantizeOptions& options,
-                              const quantize::ImportanceMatrix* importance, Steps& steps) {
+                              quantize::ImportanceMatrix* importance, Steps& steps) {
   HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
+  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file.gguf));
   HEARTH_TRY(const quantize::Plan plan, plan_of_type(options, file));
   if (options.dry_run) return {};
   ThreadPool pool(options.threads == 0 ? os::cpu_info().usable_threads : options.threads);
@@ -238,7 +238,7 @@ Result<void> quantize_plainly(const QuantizeOptions& options,
 }
 
 Result<void> quantize_by_measure(const QuantizeOptions& options,
-                                 const quantize::ImportanceMatrix* importance, Steps& steps) {
+                                 quantize::ImportanceMatrix* importance, Steps& steps) {
   quantize::Plan plan;
   if (!options.searches()) {
     HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
@@ -248,6 +248,7 @@ Result<void> quantize_by_measure(const QuantizeOptions& options,
   HEARTH_TRY(const Measuring measuring, open_measuring(options, steps));
   const quantize::Calibration& calibration = *measuring.calibration;
   const engine::ModelFile& file = measuring.model->file();
+  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file.gguf));
   ThreadPool& pool = calibration.session().runtime()->pool();
   quantize::Knowledge knowledge(importance, measuring.model->model().weights.tied_output, pool);
   quantize::ProductsText text;
@@ -273,15 +274,16 @@ Result<void> run_quantize(const QuantizeOptions& options) {
   if (!options.importance.empty()) {
     HEARTH_TRY(importance, quantize::load_importance(options.importance));
   }
-  const quantize::ImportanceMatrix* known = options.importance.empty() ? nullptr : &importance;
+  quantize::ImportanceMatrix* known = options.importance.empty() ? nullptr : &importance;
   Steps steps;
   return options.measures() ? quantize_by_measure(options, known, steps)
                             : quantize_plainly(options, known, steps);
 }
 
 void add_measuring_flags(CLI::App& command, QuantizeOptions& options) {
-  command.add_option("--imatrix", options.importance,
-                     "Importance of the weights, as hearth imatrix or llama-imatrix write it")
+  command
+      .add_option("--imatrix", options.importance,
+                  "Importance of the weights, as hearth imatrix or llama-imatrix write it")
       ->type_name("FILE")
       ->check(not_empty());
   command
@@ -314,7 +316,8 @@ void add_measuring_flags(CLI::App& command, QuantizeOptions& options) {
 }
 
 constexpr char kHelp[] =
-    "With a TYPE, tensors get the formats that llama-quantize gives them. With --size, --bpw or --fit "
+    "With a TYPE, tensors get the formats that llama-quantize gives them. With --size, --bpw or "
+    "--fit "
     "hearth\nmeasures how much each tensor suffers in each format and finds the best file of that "
     "size; errors of\nrounding are made to cancel on a text. That takes minutes for small models "
     "and hours for large ones.\n\n"

@@ -12,12 +12,12 @@
 namespace hearth::quantize {
 
 struct CalibrationOptions {
-  std::string_view text;     // none: the model writes its own
-  std::string_view name;     // of the text, for errors
-  size_t windows = 64;       // at most
-  uint64_t seed = 1;         // of a text of its own
-  size_t threads = 0;        // 0: every CPU
-  uint64_t memory = 0;       // bytes that float weights may take; else products are computed exactly
+  std::string_view text;  // none: the model writes its own
+  std::string_view name;  // of the text, for errors
+  size_t windows = 64;    // at most
+  uint64_t seed = 1;      // of a text of its own
+  size_t threads = 0;     // 0: every CPU
+  uint64_t memory = 0;    // bytes that float weights may take; else products are computed exactly
   std::function<void(size_t tokens, size_t all)> progress;  // while it writes
 };
 

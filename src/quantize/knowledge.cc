@@ -14,6 +14,21 @@ constexpr double kTiedIdentity = 1.0;
 
 }  // namespace
 
+Result<void> adapt(ImportanceMatrix& importance, const gguf::File& file) {
+  bool any = false;
+  for (const gguf::TensorInfo& tensor : file.tensors) {
+    const auto found = importance.tensors.find(tensor.name);
+    if (found == importance.tensors.end()) continue;
+    any = true;
+    HEARTH_CHECK(
+        recut(found->second, tensor.name, tensor.dims[0], tensor.dims[2] * tensor.dims[3]));
+  }
+  if (any) return {};
+  return fail(ErrorCode::bad_file,
+              "the importance matrix is of another model: none of its tensors has a name of this "
+              "one's");
+}
+
 void Knowledge::learn_from(const ProductsText& text, std::vector<const gguf::TensorInfo*> tensors) {
   text_ = text;
   tensors_ = std::move(tensors);

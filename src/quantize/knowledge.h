@@ -13,12 +13,16 @@
 
 namespace hearth::quantize {
 
+// Cuts an importance matrix as the file has its matrices. An error when it was made with another
+// model: nothing in it has a name of the file's, or a tensor has another shape.
+[[nodiscard]] Result<void> adapt(ImportanceMatrix& importance, const gguf::File& file);
+
 // A text to learn products of inputs from, and what computes it.
 struct ProductsText {
   engine::Session* session = nullptr;  // has its runtime for itself, and outlives its use
   std::span<const text::Token> tokens;
-  size_t window = 0;       // tokens that are computed together; `tokens` are whole windows
-  uint64_t memory = 0;     // bytes that products may take; a single matrix may take more
+  size_t window = 0;    // tokens that are computed together; `tokens` are whole windows
+  uint64_t memory = 0;  // bytes that products may take; a single matrix may take more
   std::function<void(size_t tokens, size_t all)> progress;
 };
 

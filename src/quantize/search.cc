@@ -62,7 +62,8 @@ class PlanSearch {
     for (auto& of_tensor : options) {
       for (FormatOption& option : of_tensor) option.bytes = padded(option.bytes);
     }
-    const auto choice = options_.budget > fixed ? allocate(options, options_.budget - fixed) : std::nullopt;
+    const auto choice =
+        options_.budget > fixed ? allocate(options, options_.budget - fixed) : std::nullopt;
     if (!choice) return too_small(fixed, options);
     SearchResult result;
     std::vector<size_t> tensors;
@@ -86,9 +87,9 @@ class PlanSearch {
     std::map<DType, uint64_t> bytes;
     for (const TensorDamage& damage : damages_)
       bytes[plan.types[damage.tensor]] += file_.tensors[damage.tensor].weights();
-    const auto most = std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) {
-      return a.second < b.second;
-    });
+    const auto most =
+        std::max_element(bytes.begin(), bytes.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
     return most == bytes.end() ? 0 : file_type_for(most->first);
   }
 

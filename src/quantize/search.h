@@ -22,7 +22,7 @@ struct SearchOptions {
   uint64_t budget = 0;  // bytes of the whole file
   // How often all tensors are measured again where they stand, among the others in their formats.
   size_t passes = 2;
-  uint64_t memory = 0;               // bytes that copies of tensors may take
+  uint64_t memory = 0;                       // bytes that copies of tensors may take
   std::map<std::string, std::string> notes;  // of the plan
   std::function<void(std::string_view what, size_t done, size_t all)> progress;
 };

@@ -149,5 +149,27 @@ TEST(KnowledgeTest, AMatrixOfAnotherModelIsAnError) {
   }
 }
 
+TEST(KnowledgeTest, MatricesAreCutAsTheFileHasThem) {
+  const std::vector<float> weights = random_floats(6 * kColumns, 7, -1, 1);
+  gguf::File file;
+  file.tensors.push_back(tensor_of(weights, 2, 3));
+  // As older programs write it: the sums of three experts in one row, under one count.
+  ImportanceMatrix matrix;
+  matrix.tensors["blk.0.x.weight"] = {3 * kColumns, random_floats(3 * kColumns, 8, 0, 1), {5}};
+  const std::vector<float> sums = matrix.tensors["blk.0.x.weight"].sums;
+  ASSERT_TRUE(adapt(matrix, file));
+  ThreadPool pool(1);
+  Knowledge knowledge(&matrix, false, pool);
+  const auto known = knowledge.of(file.tensors[0]);
+  ASSERT_TRUE(known) << known.error().message;
+  EXPECT_EQ(known->importance->matrices(), 3u);
+  EXPECT_EQ(known->importance->sums, sums);
+  matrix.tensors["blk.0.x.weight"] = {kColumns, random_floats(kColumns, 8, 0, 1), {5}};
+  EXPECT_NE(adapt(matrix, file).error().message.find("'blk.0.x.weight'"), std::string::npos);
+  ImportanceMatrix other;
+  other.tensors["bla.0.x.weight"] = {kColumns, random_floats(kColumns, 8, 0, 1), {5}};
+  EXPECT_NE(adapt(other, file).error().message.find("another model"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace hearth::quantize

@@ -14,10 +14,11 @@
 
 namespace hearth {
 
-inline constexpr DType kGroupTypes[] = {DType::Q4_0, DType::Q4_1,   DType::Q5_0,   DType::Q5_1,
-                                        DType::Q8_0, DType::IQ4_NL, DType::IQ4_XS, DType::Q2_K,
-                                        DType::Q3_K, DType::Q4_K,   DType::Q5_K,   DType::Q6_K};
-// Q8_0 is rounded, not fitted.
+inline constexpr DType kGroupTypes[] = {
+    DType::Q4_0,   DType::Q4_1,  DType::Q5_0, DType::Q5_1, DType::Q8_0,  DType::IQ4_NL,
+    DType::IQ4_XS, DType::Q2_K,  DType::Q3_K, DType::Q4_K, DType::Q5_K,  DType::Q6_K,
+    DType::TQ1_0,  DType::TQ2_0, DType::Q1_0, DType::Q2_0, DType::MXFP4, DType::NVFP4};
+// Whose fitting has tests beside it; Q8_0 is rounded, and encode_test.cc has the others.
 inline constexpr DType kFittedTypes[] = {DType::Q4_0,   DType::Q4_1,   DType::Q5_0, DType::Q5_1,
                                          DType::IQ4_NL, DType::IQ4_XS, DType::Q2_K, DType::Q3_K,
                                          DType::Q4_K,   DType::Q5_K,   DType::Q6_K};
