@@ -85,9 +85,8 @@ TEST(PlanTest, WhatIsQuantized) {
   for (const char* name : {"token_embd.weight", "output.weight", "blk.3.attn_q.weight",
                            "blk.3.ffn_down_exps.weight", "blk.0.ssm_out.weight"})
     EXPECT_TRUE(quantizable(named(name, 256, 64))) << name;
-  for (const char* name :
-       {"blk.3.attn_norm.weight", "blk.3.ffn_gate_inp.weight",
-        "position_embd.weight", "blk.0.ssm_conv1d.weight", "blk.0.attn_q.bias"})
+  for (const char* name : {"blk.3.attn_norm.weight", "blk.3.ffn_gate_inp.weight",
+                           "position_embd.weight", "blk.0.ssm_conv1d.weight", "blk.0.attn_q.bias"})
     EXPECT_FALSE(quantizable(named(name, 256, 64))) << name;
   EXPECT_FALSE(quantizable(named("blk.3.attn_q.weight", 256, 1)));
 }
