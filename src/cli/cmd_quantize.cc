@@ -1,6 +1,6 @@
 // hearth quantize: a smaller file of a model.
 #include <algorithm>
-#include <cctype>
+#include <nlohmann/json.hpp>
 
 #include "base/units.h"
 #include "cli/command.h"
@@ -8,13 +8,13 @@
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/quantize_report.h"
+#include "cli/recipe_options.h"
 #include "engine/sequence_memory.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "quantize/calibration.h"
 #include "quantize/collection.h"
 #include "quantize/quantized_file.h"
-#include "quantize/recipe.h"
 #include "quantize/search.h"
 
 namespace hearth::cli {
@@ -30,6 +30,9 @@ struct QuantizeOptions {
   std::string text;
   std::string size;
   std::string fit;
+  RecipeFlags recipe;
+  bool tensors = false;
+  bool json = false;
   double bits_per_weight = 0;
   size_t context = engine::kDefaultContext;
   size_t windows = 64;
@@ -38,7 +41,6 @@ struct QuantizeOptions {
   size_t threads = 0;
   uint64_t seed = 1;
   bool own_text = false;
-  bool pure = false;
   bool dry_run = false;
 
   [[nodiscard]] bool searches() const {
@@ -54,6 +56,11 @@ Result<void> check(const QuantizeOptions& options) {
     return fail(ErrorCode::bad_usage,
                 "say how small the file is to be in one way: a type, as in 'hearth quantize IN OUT "
                 "Q4_K_M', or one of --size, --bpw and --fit");
+  }
+  if (options.searches() && options.recipe.given()) {
+    return fail(ErrorCode::bad_usage,
+                "--pure, --leave-output-tensor and the flags that name formats change a TYPE: they "
+                "have no place beside --size, --bpw and --fit");
   }
   if (os::same_file(options.input, options.output)) {
     return fail(ErrorCode::bad_usage, "'", printable(options.output),
@@ -78,19 +85,6 @@ uint64_t bytes_beside(const engine::LoadedModel& model, size_t context) {
   return kv + model::Forward::bytes_per_column(model.model()) * kPromptChunk + kProgram;
 }
 
-Result<quantize::Plan> plan_by_name(const QuantizeOptions& options, std::string_view name,
-                                    const gguf::File& file) {
-  const quantize::Recipe* recipe = quantize::find_recipe(name);
-  if (recipe != nullptr) return quantize::plan_of(*recipe, file, options.pure);
-  std::string names;
-  for (const std::string_view each : quantize::recipe_names()) names += cat(" ", each);
-  std::string upper(name);
-  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  const std::string_view meant = nearest(upper, quantize::recipe_names());
-  return fail(ErrorCode::bad_usage, "there is no type '", printable(name), "'",
-              meant.empty() ? "" : cat("; did you mean '", meant, "'?"), "; there are:", names);
-}
-
 // Bytes of the file that the flags ask for.
 Result<uint64_t> budget_of(const QuantizeOptions& options, const engine::LoadedModel& model) {
   const gguf::File& file = model.file().gguf;
@@ -104,7 +98,7 @@ Result<uint64_t> budget_of(const QuantizeOptions& options, const engine::LoadedM
   }
   if (!options.size.empty()) {
     if (quantize::find_recipe(options.size) == nullptr) return bytes_from(options.size, "--size");
-    HEARTH_TRY(const quantize::Plan plan, plan_by_name(options, options.size, file));
+    HEARTH_TRY(const quantize::Plan plan, plan_by_name(options.size, {}, true, file));
     return quantize::file_bytes(file, plan);
   }
   quantize::Plan same;
@@ -216,12 +210,27 @@ Result<void> write(const QuantizeOptions& options, const gguf::File& file,
   return {};
 }
 
+Result<void> show_plan(const QuantizeOptions& options, const engine::ModelFile& file,
+                       const quantize::Plan& plan) {
+  if (options.json) return print(plan_json(file, plan).dump() + "\n");
+  const std::string each = options.tensors ? tensors_table(file.gguf, plan) + "\n" : "";
+  return print(each + plan_table(file, plan));
+}
+
+// The plan of a TYPE is shown before anything is measured.
+Result<quantize::Plan> plan_of_type(const QuantizeOptions& options, const engine::ModelFile& file) {
+  const bool knows = options.measures() || !options.importance.empty();
+  HEARTH_TRY(quantize::Plan plan, plan_by_name(options.type, options.recipe, knows, file.gguf));
+  HEARTH_CHECK(show_plan(options, file, plan));
+  HEARTH_CHECK(quantize::check_encodable(file.gguf, plan));
+  return plan;
+}
+
 Result<void> quantize_plainly(const QuantizeOptions& options,
                               quantize::ImportanceMatrix* importance, Steps& steps) {
   HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
   if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file.gguf));
-  HEARTH_TRY(const quantize::Plan plan, plan_by_name(options, options.type, file.gguf));
-  HEARTH_CHECK(print(plan_table(file.gguf, plan)));
+  HEARTH_TRY(const quantize::Plan plan, plan_of_type(options, file));
   if (options.dry_run) return {};
   ThreadPool pool(options.threads == 0 ? os::cpu_info().usable_threads : options.threads);
   quantize::Knowledge knowledge(importance, false, pool);
@@ -230,10 +239,16 @@ Result<void> quantize_plainly(const QuantizeOptions& options,
 
 Result<void> quantize_by_measure(const QuantizeOptions& options,
                                  quantize::ImportanceMatrix* importance, Steps& steps) {
+  quantize::Plan plan;
+  if (!options.searches()) {
+    HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
+    HEARTH_TRY(plan, plan_of_type(options, file));
+    if (options.dry_run) return {};
+  }
   HEARTH_TRY(const Measuring measuring, open_measuring(options, steps));
   const quantize::Calibration& calibration = *measuring.calibration;
-  const gguf::File& file = measuring.model->file().gguf;
-  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file));
+  const engine::ModelFile& file = measuring.model->file();
+  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file.gguf));
   ThreadPool& pool = calibration.session().runtime()->pool();
   quantize::Knowledge knowledge(importance, measuring.model->model().weights.tied_output, pool);
   quantize::ProductsText text;
@@ -245,15 +260,12 @@ Result<void> quantize_by_measure(const QuantizeOptions& options,
     steps.show("reading the text", done, all, "tokens");
   };
   knowledge.learn_from(text, matrices_of(calibration.computed().file().gguf));
-  quantize::Plan plan;
   if (options.searches()) {
     HEARTH_TRY(plan, search(options, measuring, knowledge, steps));
-  } else {
-    HEARTH_TRY(plan, plan_by_name(options, options.type, file));
+    HEARTH_CHECK(show_plan(options, file, plan));
   }
-  HEARTH_CHECK(print(plan_table(file, plan)));
   if (options.dry_run) return {};
-  return write(options, file, plan, knowledge, pool, steps);
+  return write(options, file.gguf, plan, knowledge, pool, steps);
 }
 
 Result<void> run_quantize(const QuantizeOptions& options) {
@@ -316,7 +328,7 @@ constexpr char kHelp[] =
 void add_quantize(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<QuantizeOptions>();
   CLI::App* command = app.add_subcommand("quantize", "Make a smaller file of a model");
-  command->footer(kHelp);
+  command->footer(cat(kHelp, "\n\n", recipe_help()));
   command->add_option("IN", options->input, "The model, best in F32, F16 or BF16")->required();
   command->add_option("OUT", options->output, "The file to make")->required()->check(not_empty());
   command->add_option("TYPE", options->type, "A mixture of formats, such as Q4_K_M");
@@ -338,8 +350,10 @@ void add_quantize(CLI::App& app, Action& chosen) {
       ->capture_default_str()
       ->check(whole_number(1, INT32_MAX));
   add_measuring_flags(*command, *options);
-  command->add_flag("--pure", options->pure, "All matrices in the one format of TYPE");
+  add_recipe_flags(*command, options->recipe);
   command->add_flag("--dry-run", options->dry_run, "Show the plan and write nothing");
+  command->add_flag("--tensors", options->tensors, "Show the plan for each tensor");
+  command->add_flag("--json", options->json, "Show the plan as one JSON object");
   command->add_option("-t,--threads", options->threads, "Threads (default: every CPU)")
       ->type_name("N")
       ->check(whole_number(1, engine::kMaxThreads));

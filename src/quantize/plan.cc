@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "tensor/encode.h"
 
 namespace hearth::quantize {
 namespace {
@@ -21,29 +22,42 @@ bool contains(std::string_view name, std::string_view part) {
 
 bool quantizable(const gguf::TensorInfo& tensor) {
   constexpr std::string_view kKept[] = {
-      "_norm.weight", "ffn_gate_inp",   "per_layer_model_proj", "position_embd", "token_types",
-      "ssm_conv1d",   "shortconv.conv", "rope_freqs",           "rope_factors",
+      "_norm.weight",       "ffn_gate_inp.weight", "per_layer_model_proj",  "position_embd.weight",
+      "token_types.weight", "ssm_conv1d",          "shortconv.conv.weight",
   };
   const bool matrix = tensor.n_dims >= 2 && tensor.rows() > 1;
-  const bool floats = tensor.type == DType::F32 || tensor.type == DType::F16 ||
-                      tensor.type == DType::BF16 || traits(tensor.type).computable;
-  if (!matrix || !floats || !ends_with(tensor.name, ".weight")) return false;
+  if (!matrix || !traits(tensor.type).computable || !ends_with(tensor.name, ".weight"))
+    return false;
   return std::none_of(std::begin(kKept), std::end(kKept),
                       [&](std::string_view part) { return contains(tensor.name, part); });
 }
 
 DType fitting(DType type, const gguf::TensorInfo& tensor) {
-  const auto fits = [&](DType candidate) {
-    return row_bytes(candidate, tensor.dims[0]).has_value();
+  struct Instead {
+    DType type, smaller;
   };
+  constexpr Instead kInstead[] = {
+      {DType::Q1_0, DType::Q4_0},  {DType::Q2_0, DType::Q4_0}, {DType::TQ1_0, DType::Q4_0},
+      {DType::TQ2_0, DType::Q4_0}, {DType::Q2_K, DType::Q4_0}, {DType::Q3_K, DType::Q4_0},
+      {DType::Q4_K, DType::Q5_0},  {DType::Q5_K, DType::Q5_1}, {DType::Q6_K, DType::Q8_0},
+  };
+  const auto fits = [&](DType each) { return row_bytes(each, tensor.dims[0]).has_value(); };
   if (fits(type)) return type;
   DType other = DType::IQ4_NL;
-  if (type == DType::Q2_K || type == DType::Q3_K || type == DType::TQ1_0 || type == DType::TQ2_0)
-    other = DType::Q4_0;
-  if (type == DType::Q4_K) other = DType::Q5_0;
-  if (type == DType::Q5_K) other = DType::Q5_1;
-  if (type == DType::Q6_K) other = DType::Q8_0;
+  for (const Instead& instead : kInstead) {
+    if (instead.type == type) other = instead.smaller;
+  }
   return fits(other) ? other : DType::F16;
+}
+
+Result<void> check_encodable(const gguf::File& file, const Plan& plan) {
+  for (size_t t = 0; t < file.tensors.size(); ++t) {
+    const gguf::TensorInfo& tensor = file.tensors[t];
+    if (plan.types[t] == tensor.type || encodable(plan.types[t])) continue;
+    return fail(ErrorCode::unsupported, "the plan has '", printable(tensor.name), "' in ",
+                name_of(plan.types[t]), ", a format that this hearth reads but cannot make");
+  }
+  return {};
 }
 
 Result<gguf::Writer> announce(const gguf::File& file, const Plan& plan) {

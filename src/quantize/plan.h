@@ -15,7 +15,7 @@
 namespace hearth::quantize {
 
 // A matrix that bears being rounded to blocks. Norms, biases, routers, convolutions and tables of
-// positions do not: they are small, and everything passes through them.
+// positions do not: they are small, and everything passes through them. llama-quantize's choice.
 [[nodiscard]] bool quantizable(const gguf::TensorInfo& tensor);
 
 // `type`, or where its blocks do not divide the tensor's rows, the nearest that does.
@@ -27,6 +27,9 @@ struct Plan {
   // What else the file says of how it was made.
   std::map<std::string, std::string> notes;
 };
+
+// An error names the first tensor whose new format cannot be made.
+[[nodiscard]] Result<void> check_encodable(const gguf::File& file, const Plan& plan);
 
 // Everything that stands before the data, and the places of the tensors.
 [[nodiscard]] Result<gguf::Writer> announce(const gguf::File& file, const Plan& plan);

@@ -55,6 +55,7 @@ class TensorWriter {
 Result<void> write_quantized(const gguf::File& file, const Plan& plan, Knowledge& knowledge,
                              ThreadPool& pool, const WriteProgress& progress,
                              const std::string& path) {
+  HEARTH_CHECK(check_encodable(file, plan));
   HEARTH_TRY(gguf::Writer writer, announce(file, plan));
   HEARTH_TRY(os::FileWriter out, os::FileWriter::create(path));
   HEARTH_CHECK(writer.write_header([&](Bytes bytes) { return out.write(bytes); }));

@@ -149,12 +149,13 @@ double lost_direction(const std::vector<float>& wanted, const std::vector<float>
 
 // Plain rounding with a scale of its own for each group of weights that needs not even be stored.
 std::vector<float> round_plainly(const std::vector<float>& weights, size_t group,
-                                 const std::vector<float>& values, float share_of_peak) {
+                                 const std::vector<float>& values, bool powers_of_two = false) {
   std::vector<float> rounded(weights.size());
   for (size_t first = 0; first < weights.size(); first += group) {
     float peak = 0;
     for (size_t i = first; i < first + group; ++i) peak = std::max(peak, std::fabs(weights[i]));
-    const float scale = share_of_peak * peak / values.back();
+    float scale = peak / values.back();
+    if (powers_of_two) scale = std::exp2(std::ceil(std::log2(scale)));
     for (size_t i = first; i < first + group; ++i) {
       float best = values.front() * scale;
       for (const float value : values) {
@@ -173,28 +174,28 @@ TEST_P(EncodeTest, IsBetterThanPlainRounding) {
   const std::vector<float> weights = some_weights(11);
   std::vector<float> plain;
   switch (GetParam()) {
-    case DType::MXFP4:  // whose scales are powers of two: the worst of them
-      plain = round_plainly(weights, 32, fp4, 1.5f);
+    case DType::MXFP4:
+      plain = round_plainly(weights, 32, fp4, true);
       break;
     case DType::NVFP4:
-      plain = round_plainly(weights, 16, fp4, 1.05f);
+      plain = round_plainly(weights, 16, fp4);
       break;
     case DType::Q1_0:
-      plain = round_plainly(weights, 128, {-1, 1}, 1);
+      plain = round_plainly(weights, 128, {-1, 1});
       break;
     case DType::IQ3_XXS:
     case DType::IQ3_S:
-      plain = round_plainly(weights, 32, {-3, -2, -1, 0, 1, 2, 3}, 1);
+      plain = round_plainly(weights, 32, {-3, -2, -1, 0, 1, 2, 3});
       break;
     case DType::Q2_0:
-      plain = round_plainly(weights, 64, {-1, 0, 1, 2}, 1);
+      plain = round_plainly(weights, 64, {-1, 0, 1, 2});
       break;
     case DType::IQ2_XS:
     case DType::IQ2_S:
-      plain = round_plainly(weights, 16, {-3, -1, 1, 3}, 1);
+      plain = round_plainly(weights, 16, {-3, -1, 1, 3});
       break;
     default:
-      plain = round_plainly(weights, 32, three, 1);
+      plain = round_plainly(weights, 32, three);
   }
   EXPECT_LE(lost_direction(weights, round_trip(GetParam(), weights)),
             lost_direction(weights, plain));

@@ -3,6 +3,8 @@
 // once.
 #pragma once
 
+#include <cmath>
+
 #include "tensor/feedback.h"
 #include "tensor/kernels/fit_lanes.h"
 
@@ -93,13 +95,24 @@ class FeedbackRows {
     return lanes;
   }
 
-  // Fits a block of each row to what its weights ought to be by now.
+  // Fits a block of each row to what its weights ought to be by now. The root stands for what is
+  // still to come: columns behind are moved by what these lose, and large weights by more. Without
+  // it models were measured to be 4 to 8 % further from the original.
   void fit_block(size_t block, const F* wanted) {
     const size_t n = static_cast<size_t>(format_.block());
     float weights[kMaxBlock];
+    float importance[kMaxBlock];
     for (size_t r = 0; r < args_.n_rows; ++r) {
-      for (size_t j = 0; j < n; ++j) weights[j] = wanted[j][r];
-      const float* importance = args_.inputs.remaining + block * n;
+      double squares = 0;
+      for (size_t j = 0; j < n; ++j) {
+        weights[j] = wanted[j][r];
+        squares += static_cast<double>(weights[j]) * static_cast<double>(weights[j]);
+      }
+      const auto sigma2 = static_cast<float>(2.0 * squares / static_cast<double>(n));
+      for (size_t j = 0; j < n; ++j) {
+        importance[j] =
+            args_.inputs.remaining[block * n + j] * std::sqrt(sigma2 + weights[j] * weights[j]);
+      }
       fitter_.fit(format_, {weights, importance, 1, &parts(r, block)});
     }
   }

@@ -31,12 +31,6 @@ struct BlockLanes {
   }
 };
 
-// So few that what is nearest is much shorter than the weights.
-template <class Levels>
-constexpr bool few_levels() {
-  return Levels::kHigh - Levels::kLow < 4;
-}
-
 template <class Levels, int group_size, int groups_of_block, int low, int high>
 void fit_signed(const FitArgs& args, const Starts& starts) {
   using Lanes = BlockLanes<group_size, groups_of_block>;
@@ -106,12 +100,13 @@ void fit_offset(const FitArgs& args, int starts) {
 
 // Groups whose scales are small floats: half of what the bits stand for comes from half_scale,
 // which ascends from 0 to last_bits.
-template <int group_size, int groups_of_block, float (*half_scale)(uint8_t), int last_bits>
+template <int group_size, int groups_of_block, float (*half_scale)(uint8_t), int last_bits,
+          int steps_down, int steps_up>
 void fit_floats(const FitArgs& args) {
   using Lanes = BlockLanes<group_size, groups_of_block>;
   for (size_t first = 0; first < args.blocks; first += Lanes::kBlocks) {
     const Groups<group_size> g = Lanes::load(args, first);
-    // From the least scale that holds the largest weight on downwards, a factor of four.
+    // The least scale that holds the largest weight.
     F peak{};
     for (int j = 0; j < group_size; ++j) peak = larger(peak, absolute(g.x[j]));
     I bits{};
@@ -129,9 +124,11 @@ void fit_floats(const FitArgs& args) {
     I best_bits = bits;
     F scale{};
     F best = all(__builtin_inff());
-    constexpr int kSteps = group_size == 16 ? 17 : 3;
-    for (int step = 0; step < kSteps; ++step) {
-      const I tried = bits > step ? bits - step : I{};
+    // Smaller ones cut it off; larger ones bring it to a number below the largest.
+    for (int step = -steps_down; step <= steps_up; ++step) {
+      I tried = bits + step;
+      tried = tried < 0 ? I{} : tried;
+      tried = tried > last_bits ? I{} + last_bits : tried;
       F half{};
       for (int l = 0; l < kLanes; ++l) half[l] = half_scale(static_cast<uint8_t>(tried[l]));
       const F error = error_at<Float4>(g, half);
@@ -177,9 +174,9 @@ void fit_groups(const GroupFormat& format, const FitArgs& args) {
     case DType::Q2_0:
       return fit_signed<Whole<-1, 2>, 64, 1, 1, 1>(args, {17, 0.8f, 1.5f});
     case DType::MXFP4:
-      return fit_floats<32, 1, half_scale_mxfp4, 254>(args);
+      return fit_floats<32, 1, half_scale_mxfp4, 254, 2, 1>(args);
     case DType::NVFP4:
-      return fit_floats<16, 4, half_scale_nvfp4, 126>(args);
+      return fit_floats<16, 4, half_scale_nvfp4, 126, 9, 5>(args);
     case DType::Q2_K:
       return fit_offset<4, 16, 16, 15>(args, 12);
     case DType::Q4_K:

@@ -33,7 +33,7 @@ class MovedGroups {
   static constexpr int kRuns = kGroup / kRun;
   static constexpr int kPoint = kRun;
   static constexpr float kTop = 1.125f;
-  static constexpr float kNext = 0.875f;
+  static constexpr float kBelowTop[] = {0.875f};
   static constexpr float kStretchLow = 0.25f;
   static constexpr float kStretchHigh = 1.0f;
   using Split = std::remove_cvref_t<decltype(Format::kSplit)>;

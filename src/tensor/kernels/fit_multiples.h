@@ -14,9 +14,9 @@ struct MultiplesFit {
   F cost{};  // of each block, in all of its lanes
 };
 
-// A Problem has peak(), squares() and stretch() of its weights, cost_at(scale), choose_at(scale),
-// kTop, what the largest weight of a group is in units of its scale, and the range of what it may
-// be instead, as shares of kTop: kStretchLow to kStretchHigh.
+// A Problem has peak(), squares() and stretch() of its weights, cost_at(scale) and
+// choose_at(scale). Its largest weight is brought to kTop, the largest magnitude of a point, by a
+// scale from which shares of kStretchLow to kStretchHigh are tried; or to one of kBelowTop.
 template <class Problem, int lanes_of_block, int most>
 class MultiplesSearch {
  public:
@@ -56,11 +56,6 @@ class MultiplesSearch {
   }
 
   // The best scale of each group when it may be any number.
-  //
-  // What is closest to weights is shorter than they are, by the share of their squares that is
-  // lost, and all groups of all matrices err to this side: outputs shrink, which harms a model more
-  // than errors of any direction do. Fitted to weights that are longer by as much, the result has
-  // the length that it should have along the weights.
   FreeScale free_scale() {
     const F per_top = problem_.peak() / Problem::kTop;
     F best = all(__builtin_inff());
@@ -74,12 +69,12 @@ class MultiplesSearch {
     };
     constexpr float kStep = (Problem::kStretchHigh - Problem::kStretchLow) / (kStarts - 1);
     for (int k = 0; k < kStarts; ++k) attempt(Problem::kStretchLow + kStep * static_cast<float>(k));
-    attempt(Problem::kTop / Problem::kNext);
+    for (const float below : Problem::kBelowTop) attempt(Problem::kTop / below);
     const auto chosen = problem_.choose_at(scale);
     const F solved = ratio(chosen.xm, chosen.mm);
     const F shrunk = ratio(sum_of_block<lanes_of_block>(solved * chosen.xm),
                            sum_of_block<lanes_of_block>(problem_.squares()));
-    const F longer = choose(shrunk > all(0), ratio(all(1), shrunk), all(1));
+    const F longer = lengthening(shrunk);
     problem_.stretch(longer);
     return {solved * longer, chosen.mm};
   }
@@ -90,7 +85,7 @@ class MultiplesSearch {
     const F peak = peak_of_block<lanes_of_block>(free.scale) / unit_;
     F costs[kCandidates];
     for (F& cost : costs) cost = all(__builtin_inff());
-    for (float last = most + 1 - kStep / 2; last > most / 2; last -= kStep) {
+    for (float last = most + 1 - kStep; last > most / 2; last -= kStep) {
       F d = halves(peak / last);
       const F off = free.scale - d * unit_ * odd(ratio(free.scale, d * unit_));
       F cost = sum_of_block<lanes_of_block>(free.curvature * off * off);

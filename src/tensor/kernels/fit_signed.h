@@ -90,6 +90,12 @@ Products products(const Groups<group>& g, F inverse) {
 // How much of the weighted squares a best scale explains; the rest is the error.
 inline F explained(const Products& p) { return ratio(p.xl * p.xl, p.ll); }
 
+// So few that what is nearest is much shorter than the weights.
+template <class Levels>
+constexpr bool few_levels() {
+  return Levels::kHigh - Levels::kLow < 4;
+}
+
 // Where a search for a scale starts: what a group's largest weight is in units of the outermost
 // levels goes from center - spread to center + spread.
 struct Starts {
@@ -121,6 +127,18 @@ F free_scale(const Groups<group>& g, const Starts& starts) {
     attempt(per_peak * all(Levels::kLow * stretch));
     attempt(per_peak * all(Levels::kHigh * stretch));
   }
+  // A weight that counts more than all others may be too small to be seen from there.
+  if (few_levels<Levels>()) {
+    F most{};
+    F heavy{};
+    for (int j = 0; j < group; ++j) {
+      const F counts = g.w[j] * g.x[j] * g.x[j];
+      heavy = choose(counts > most, g.x[j], heavy);
+      most = larger(most, counts);
+    }
+    attempt(ratio(all(1), heavy));
+    attempt(ratio(all(-1), heavy));
+  }
   for (int step = 0; step < 2; ++step) attempt(ratio(all(1), scale));
   return scale;
 }
@@ -133,7 +151,7 @@ void lengthen(Groups<group>& g, F& scale) {
   F squares{};
   for (int j = 0; j < group; ++j) squares += g.w[j] * g.x[j] * g.x[j];
   const F shrunk = ratio(scale * p.xl, squares);
-  const F longer = choose(shrunk > all(0), ratio(all(1), shrunk), all(1));
+  const F longer = lengthening(shrunk);
   for (F& x : g.x) x *= longer;
   scale *= longer;
 }

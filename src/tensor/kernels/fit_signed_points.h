@@ -63,9 +63,10 @@ class PointGroups {
   static constexpr int kPointsOfRun = kRun / kPoint;
   static constexpr int kLevels = Split::kLevels;
   static constexpr float kTop = Format::kMagnitudes[kLevels - 1];
-  static constexpr float kNext = Format::kMagnitudes[kLevels - 2];
+  static constexpr float kBelowTop[] = {Format::kMagnitudes[kLevels - 2],
+                                        Format::kMagnitudes[kLevels - 3]};
   static constexpr float kStretchLow = kLevels == 3 ? 0.5f : 0.7f;
-  static constexpr float kStretchHigh = 1.15f;
+  static constexpr float kStretchHigh = kLevels == 3 ? 1.1f : 1.06f;
 
   explicit PointGroups(const Groups<kGroup>& groups) {
     for (int j = 0; j < kGroup; ++j) {
