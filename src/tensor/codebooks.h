@@ -3,7 +3,7 @@
 // written here as one word that holds the level of each weight, the first one in the lowest bits.
 //
 // The lists ascend. They and the levels are numbers of the format, the same in every program that
-// reads it (llama.cpp, ggml/src/ggml-common.h).
+// reads it (llama.cpp, ggml/src/ggml-common.h). Internal linkage on purpose, as in float16.h.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,17 @@
 namespace hearth {
 
 // What a level of a point stands for. IQ1 points have the levels -1, 0 and 1.
-inline constexpr uint8_t kIq2Levels[3] = {8, 25, 43};
-inline constexpr uint8_t kIq3XxsLevels[8] = {4, 12, 20, 28, 36, 44, 52, 62};
-inline constexpr uint8_t kIq3SLevels[8] = {1, 3, 5, 7, 9, 11, 13, 15};
+static constexpr uint8_t kIq2Levels[3] = {8, 25, 43};
+static constexpr uint8_t kIq3XxsLevels[8] = {4, 12, 20, 28, 36, 44, 52, 62};
+static constexpr uint8_t kIq3SLevels[8] = {1, 3, 5, 7, 9, 11, 13, 15};
 
 // The sixteen weights of a 4-bit number in IQ4_NL and IQ4_XS, and twice those in FP4 (E2M1).
-inline constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+static constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                           1,    13,   25,  38,  53,  69,  89,  113};
-inline constexpr int8_t kFp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+static constexpr int8_t kFp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 // Points of 8 weights, 2 bits each.
-alignas(64) inline constexpr uint16_t kIq2XxsPoints[256] = {
+alignas(64) static constexpr uint16_t kIq2XxsPoints[256] = {
     0,     2,     5,     8,     10,    17,    20,    32,    34,    40,    42,    65,    68,
     80,    88,    97,    100,   128,   130,   138,   162,   257,   260,   272,   277,   320,
     388,   408,   512,   514,   546,   642,   1025,  1028,  1040,  1057,  1060,  1088,  1090,
@@ -43,7 +43,7 @@ alignas(64) inline constexpr uint16_t kIq2XxsPoints[256] = {
     36868, 36880, 36900, 36928, 37025, 37142, 37248, 37445, 37888, 37922, 37956, 38225, 39041,
     39200, 40962, 41040, 41093, 41225, 41472, 42008, 43088, 43268};
 
-alignas(64) inline constexpr uint16_t kIq2XsPoints[512] = {
+alignas(64) static constexpr uint16_t kIq2XsPoints[512] = {
     0,     2,     5,     8,     10,    17,    20,    22,    25,    32,    34,    37,    40,
     65,    68,    70,    73,    80,    82,    85,    88,    97,    100,   128,   130,   133,
     136,   145,   148,   153,   160,   257,   260,   262,   265,   272,   274,   277,   280,
@@ -85,7 +85,7 @@ alignas(64) inline constexpr uint16_t kIq2XsPoints[512] = {
     41632, 42048, 42133, 42597, 42648, 43018, 43040, 43042, 43048, 43168, 43176, 43268, 43396,
     43398, 43560, 43562, 43665, 43690};
 
-alignas(64) inline constexpr uint16_t kIq2SPoints[1024] = {
+alignas(64) static constexpr uint16_t kIq2SPoints[1024] = {
     0,     2,     5,     8,     10,    17,    20,    22,    25,    32,    34,    37,    40,
     65,    68,    70,    73,    80,    82,    85,    88,    97,    100,   102,   105,   128,
     130,   133,   136,   145,   148,   160,   165,   170,   257,   260,   262,   265,   272,
@@ -166,7 +166,7 @@ alignas(64) inline constexpr uint16_t kIq2SPoints[1024] = {
     41610, 41640, 41985, 41988, 42000, 42048, 42121, 42148, 42240, 42265, 42577, 43018, 43048,
     43170, 43348, 43398, 43528, 43530, 43552, 43554, 43560, 43656, 43690};
 
-alignas(64) inline constexpr uint16_t kIq1Points[2048] = {
+alignas(64) static constexpr uint16_t kIq1Points[2048] = {
     0,     2,     5,     8,     10,    17,    21,    32,    34,    40,    42,    69,    81,
     84,    86,    101,   128,   130,   136,   138,   149,   160,   162,   168,   170,   260,
     261,   273,   276,   278,   281,   282,   293,   321,   326,   329,   338,   341,   346,
@@ -327,7 +327,7 @@ alignas(64) inline constexpr uint16_t kIq1Points[2048] = {
     43656, 43658, 43669, 43680, 43682, 43688, 43690};
 
 // Points of 4 weights, 3 bits each.
-alignas(64) inline constexpr uint16_t kIq3XxsPoints[256] = {
+alignas(64) static constexpr uint16_t kIq3XxsPoints[256] = {
     0,    2,    4,    9,    11,   15,   16,   18,   25,   34,   59,   61,   65,   67,   72,   74,
     81,   85,   88,   90,   97,   108,  120,  128,  130,  132,  137,  144,  146,  153,  155,  159,
     169,  175,  189,  193,  199,  200,  202,  213,  248,  267,  287,  292,  303,  315,  317,  321,
@@ -345,7 +345,7 @@ alignas(64) inline constexpr uint16_t kIq3XxsPoints[256] = {
     3185, 3215, 3252, 3288, 3294, 3364, 3397, 3434, 3483, 3523, 3537, 3587, 3589, 3591, 3592, 3610,
     3626, 3670, 3680, 3722, 3749, 3754, 3776, 3789, 3803, 3824, 3857, 3873, 3904, 3906, 3924, 3992};
 
-alignas(64) inline constexpr uint16_t kIq3SPoints[512] = {
+alignas(64) static constexpr uint16_t kIq3SPoints[512] = {
     0,    1,    2,    5,    7,    8,    9,    10,   12,   14,   16,   17,   21,   27,   32,   34,
     37,   39,   41,   43,   48,   50,   57,   60,   63,   64,   65,   66,   68,   72,   73,   77,
     80,   83,   87,   89,   93,   100,  113,  117,  122,  128,  129,  133,  135,  136,  139,  142,
