@@ -29,7 +29,8 @@ void put_signs_and_scale(const uint8_t* signs, unsigned scale, uint8_t* out) {
 
 template <size_t bytes>
 void put_halves(const uint8_t* values, uint8_t (&out)[bytes]) {
-  for (size_t i = 0; i < bytes; ++i) out[i] = byte_of(values[2 * i] | unsigned{values[2 * i + 1]} << 4);
+  for (size_t i = 0; i < bytes; ++i)
+    out[i] = byte_of(values[2 * i] | unsigned{values[2 * i + 1]} << 4);
 }
 
 void pack_iq2_xxs(const CodebookParts& parts, std::byte* out) {

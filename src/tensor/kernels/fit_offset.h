@@ -18,8 +18,8 @@ struct Line {
 
 // Weighted sums over a group that the equations are made of.
 struct Moments {
-  F w{}, x{}, xx{};       // of the weights alone
-  F q{}, qq{}, xq{};      // with the quants
+  F w{}, x{}, xx{};   // of the weights alone
+  F q{}, qq{}, xq{};  // with the quants
 };
 
 template <int quants, int group>
@@ -189,7 +189,8 @@ struct OffsetSearch {
     for (int step = 0; step < 4; ++step) {
       F d, dmin;
       solve(best, d, dmin);
-      take(multiples(d, dmin, best.scale * ratio(best.d, d), best.min * ratio(best.dmin, dmin), true));
+      take(multiples(d, dmin, best.scale * ratio(best.d, d), best.min * ratio(best.dmin, dmin),
+                     true));
     }
     return best;
   }
