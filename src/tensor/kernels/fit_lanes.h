@@ -37,8 +37,10 @@ inline F ratio(F a, F b) {
   return choose(none, all(0), a / safe);
 }
 
-// As a half holds it; too large a number becomes the largest.
+// As a half holds it; too large a number becomes the largest, and what is none (sums of squares that
+// were too large) zero.
 inline float as_half(float value) {
+  if (value != value) return 0;
   if (value > 65504.0f) return 65504.0f;
   if (value < -65504.0f) return -65504.0f;
   return f16_to_f32(f32_to_f16(value));
