@@ -74,7 +74,7 @@ void fit_offset(const FitArgs& args, int starts) {
     const Line lines = free_line(problem, any_sign, starts);
     OffsetFit fit;
     if constexpr (any_sign) {
-      fit = {halves(lines.scale), halves(-lines.low), all(1), all(-1), {}};
+      fit = OffsetFit{halves(lines.scale), halves(-lines.low), all(1), all(-1), F{}};
     } else {
       fit = OffsetSearch<quants, group_size, groups_of_block, most>{problem}.run(lines);
     }

@@ -39,7 +39,9 @@ inline F ratio(F a, F b) {
 
 // As a half holds it; too large a number becomes the largest. Too small a one becomes the smallest,
 // since a block's scale of zero would make all of its weights zero, whatever their multiples.
+// What is no number (sums of squares that were too large) becomes zero.
 inline float as_half(float value) {
+  if (value != value) return 0;
   if (value > 65504.0f) return 65504.0f;
   if (value < -65504.0f) return -65504.0f;
   const float half = f16_to_f32(f32_to_f16(value));
