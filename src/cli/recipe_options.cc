@@ -1,5 +1,7 @@
 #include "cli/recipe_options.h"
 
+#include <cctype>
+
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/command.h"
@@ -93,10 +95,16 @@ Result<quantize::Plan> plan_by_name(const std::string& type, const RecipeFlags& 
                                     bool importance, const gguf::File& file) {
   const quantize::Recipe* recipe = quantize::find_recipe(type);
   if (recipe == nullptr) {
-    std::string names;
-    for (const quantize::Recipe& each : quantize::recipes()) names += cat(" ", each.name);
-    return fail(ErrorCode::bad_usage, "there is no type '", printable(type),
-                "'; there are:", names);
+    std::string names, upper(type);
+    std::vector<std::string_view> candidates;
+    for (const quantize::Recipe& each : quantize::recipes()) {
+      names += cat(" ", each.name);
+      candidates.push_back(each.name);
+    }
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const std::string_view meant = nearest(upper, candidates);
+    return fail(ErrorCode::bad_usage, "there is no type '", printable(type, 60), "'",
+                meant.empty() ? "" : cat("; did you mean '", meant, "'?"), "; there are:", names);
   }
   HEARTH_TRY(const quantize::RecipeOptions options, options_of(flags, importance));
   HEARTH_TRY(quantize::Plan plan, quantize::plan_of(*recipe, file, options));
