@@ -37,15 +37,6 @@ inline F ratio(F a, F b) {
   return choose(none, all(0), a / safe);
 }
 
-// As a half holds it; too large a number becomes the largest, and what is none (sums of squares that
-// were too large) zero.
-inline float as_half(float value) {
-  if (value != value) return 0;
-  if (value > 65504.0f) return 65504.0f;
-  if (value < -65504.0f) return -65504.0f;
-  return f16_to_f32(f32_to_f16(value));
-}
-
 // Groups in lanes: weights and importance of weight j of every group.
 template <int group>
 struct Groups {
@@ -81,9 +72,12 @@ F peak_of_block(F a) {
   return peaks;
 }
 
+// As a half holds it; too large a number becomes the largest, and what is none (sums of squares
+// that were too large) zero.
 inline F halves(F a) {
+  const F bounded = smaller(larger(choose(a == a, a, all(0)), all(-65504.0f)), all(65504.0f));
   F out{};
-  for (int l = 0; l < kLanes; ++l) out[l] = as_half(a[l]);
+  for (int l = 0; l < kLanes; ++l) out[l] = f16_to_f32(f32_to_f16(bounded[l]));
   return out;
 }
 
