@@ -37,18 +37,6 @@ inline F ratio(F a, F b) {
   return choose(none, all(0), a / safe);
 }
 
-// As a half holds it; too large a number becomes the largest. Too small a one becomes the smallest,
-// since a block's scale of zero would make all of its weights zero, whatever their multiples.
-// What is no number (sums of squares that were too large) becomes zero.
-inline float as_half(float value) {
-  if (value != value) return 0;
-  if (value > 65504.0f) return 65504.0f;
-  if (value < -65504.0f) return -65504.0f;
-  const float half = f16_to_f32(f32_to_f16(value));
-  if (half != 0 || value == 0) return half;
-  return value < 0 ? -0x1p-24f : 0x1p-24f;
-}
-
 // Groups in lanes: weights and importance of weight j of every group.
 template <int group>
 struct Groups {
@@ -84,10 +72,15 @@ F peak_of_block(F a) {
   return peaks;
 }
 
+// As a half holds it; too large a number becomes the largest, and what is none (sums of squares
+// that were too large) zero. Too small a one becomes the smallest, since a block's scale of zero
+// would make all of its weights zero, whatever their multiples.
 inline F halves(F a) {
+  const F bounded = smaller(larger(choose(a == a, a, all(0)), all(-65504.0f)), all(65504.0f));
   F out{};
-  for (int l = 0; l < kLanes; ++l) out[l] = as_half(a[l]);
-  return out;
+  for (int l = 0; l < kLanes; ++l) out[l] = f16_to_f32(f32_to_f16(bounded[l]));
+  const F least = choose(bounded < all(0), all(-0x1p-24f), all(0x1p-24f));
+  return choose((out == all(0)) & (bounded != all(0)), least, out);
 }
 
 // How much longer weights are made before few levels are fitted to them, from the share of their

@@ -25,7 +25,7 @@ class MultiplesSearch {
   // Stretches the problem's weights.
   [[nodiscard]] MultiplesFit run() {
     const FreeScale free = free_scale();
-    F ds[kCandidates];
+    F ds[kCandidates] = {};  // zeros stay where sums of squares overflow
     likely(free, ds);
     MultiplesFit best;
     best.cost = all(__builtin_inff());
