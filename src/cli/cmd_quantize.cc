@@ -229,9 +229,9 @@ Result<quantize::Plan> plan_of_type(const QuantizeOptions& options, const engine
 Result<void> quantize_plainly(const QuantizeOptions& options,
                               quantize::ImportanceMatrix* importance, Steps& steps) {
   HEARTH_TRY(const engine::ModelFile file, engine::open_model_file(options.input));
-  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file.gguf));
   HEARTH_TRY(const quantize::Plan plan, plan_of_type(options, file));
   if (options.dry_run) return {};
+  if (importance != nullptr) HEARTH_CHECK(quantize::adapt(*importance, file.gguf));
   ThreadPool pool(options.threads == 0 ? os::cpu_info().usable_threads : options.threads);
   quantize::Knowledge knowledge(importance, false, pool);
   return write(options, file.gguf, plan, knowledge, pool, steps);
@@ -275,6 +275,8 @@ Result<void> run_quantize(const QuantizeOptions& options) {
     HEARTH_TRY(importance, quantize::load_importance(options.importance));
   }
   quantize::ImportanceMatrix* known = options.importance.empty() ? nullptr : &importance;
+  // Before hours of measuring, not behind them.
+  if (!options.dry_run) HEARTH_CHECK(os::FileWriter::create(options.output));
   Steps steps;
   return options.measures() ? quantize_by_measure(options, known, steps)
                             : quantize_plainly(options, known, steps);
