@@ -153,6 +153,10 @@ struct Measuring {
 Result<Measuring> open_measuring(const QuantizeOptions& options, Steps& steps) {
   Measuring measuring;
   HEARTH_TRY(measuring.model, engine::LoadedModel::load(options.input));
+  if (options.searches()) {
+    HEARTH_TRY(const uint64_t budget, budget_of(options, *measuring.model));
+    HEARTH_CHECK(quantize::check_budget(measuring.model->file().gguf, budget));
+  }
   std::string text;
   if (!options.text.empty()) {
     HEARTH_TRY(text, os::read_text(options.text, kMaxTextBytes));

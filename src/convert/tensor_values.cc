@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "tensor/blocks.h"
+#include "tensor/encode.h"
 #include "tensor/float16.h"
 
 namespace hearth::convert {
@@ -103,7 +103,6 @@ Oddities make_turned(const TensorPlan& plan, uint64_t matrix, std::byte* out) {
   return store_values(plan.type, turned.data(), turned.size(), out);
 }
 
-// Values in blocks of 32: a scale in F16 and 32 whole numbers.
 Oddities store_q8_0(const float* values, uint64_t n, std::byte* out) {
   Oddities odd;
   for (uint64_t at = 0; at < n; at += 32) {
@@ -112,17 +111,9 @@ Oddities store_q8_0(const float* values, uint64_t n, std::byte* out) {
       if (!std::isfinite(values[i])) ++odd.not_finite;
       largest = std::fmax(largest, std::fabs(values[i]));
     }
-    BlockQ8_0 block{};
-    const float scale = largest / 127.0f;
-    block.d_f16 = f32_to_f16(scale);
-    if (std::isinf(f16_to_f32(block.d_f16))) ++odd.too_large;
-    const float inverse = scale == 0 ? 0.0f : 1.0f / scale;
-    for (uint64_t i = 0; i < 32 && odd.not_finite == 0; ++i) {
-      block.quants[i] = static_cast<int8_t>(std::round(values[at + i] * inverse));
-    }
-    std::memcpy(out, &block, sizeof block);
-    out += sizeof block;
+    if (std::isinf(f16_to_f32(f32_to_f16(largest / 127.0f)))) ++odd.too_large;
   }
+  if (odd.not_finite == 0) encode_q8_0(values, n, out);
   return odd;
 }
 

@@ -22,6 +22,7 @@ class PlanSearch {
   }
 
   [[nodiscard]] Result<SearchResult> run() {
+    HEARTH_CHECK(check_budget(file_, options_.budget));
     HEARTH_CHECK(measure());
     HEARTH_TRY(const SearchResult first, choose());
     SearchResult best = first;
@@ -64,7 +65,7 @@ class PlanSearch {
     }
     const auto choice =
         options_.budget > fixed ? allocate(options, options_.budget - fixed) : std::nullopt;
-    if (!choice) return too_small(fixed, options);
+    if (!choice) return fail(ErrorCode::internal, "no plan fits a budget that was checked");
     SearchResult result;
     std::vector<size_t> tensors;
     std::vector<DType> types;
@@ -115,19 +116,6 @@ class PlanSearch {
     return {};
   }
 
-  [[nodiscard]] Result<SearchResult> too_small(
-      uint64_t fixed, const std::vector<std::vector<FormatOption>>& options) const {
-    uint64_t least = fixed;
-    for (const auto& of_tensor : options) {
-      least +=
-          std::min_element(of_tensor.begin(), of_tensor.end(), [](const auto& a, const auto& b) {
-            return a.bytes < b.bytes;
-          })->bytes;
-    }
-    return fail(ErrorCode::bad_usage, "the smallest file of this model has ", least,
-                " bytes, more than the ", options_.budget, " that are asked for");
-  }
-
   static uint64_t padded(uint64_t bytes) {
     return (bytes + gguf::kDefaultAlignment - 1) / gguf::kDefaultAlignment *
            gguf::kDefaultAlignment;
@@ -155,6 +143,22 @@ std::vector<DType> search_types(const gguf::TensorInfo& tensor) {
   }
   if (types.empty()) types.push_back(DType::F16);
   return types;
+}
+
+Result<void> check_budget(const gguf::File& file, uint64_t budget) {
+  Plan plan;
+  for (const gguf::TensorInfo& tensor : file.tensors) {
+    plan.types.push_back(tensor.type);
+    if (!quantizable(tensor)) continue;
+    const std::vector<DType> types = search_types(tensor);
+    plan.types.back() = *std::min_element(types.begin(), types.end(), [&](DType a, DType b) {
+      return *row_bytes(a, tensor.dims[0]) < *row_bytes(b, tensor.dims[0]);
+    });
+  }
+  HEARTH_TRY(const uint64_t least, file_bytes(file, plan));
+  if (least <= budget) return {};
+  return fail(ErrorCode::bad_usage, "the smallest file of this model has ", least,
+              " bytes, more than the ", budget, " that are asked for");
 }
 
 Result<SearchResult> search_plan(const gguf::File& file, DamageMeter& meter,

@@ -30,6 +30,9 @@ struct SearchOptions {
 // Formats that the search chooses from.
 [[nodiscard]] std::vector<DType> search_types(const gguf::TensorInfo& tensor);
 
+// An error when the smallest formats take more than the budget: known before anything is measured.
+[[nodiscard]] Result<void> check_budget(const gguf::File& file, uint64_t budget);
+
 // An error when no plan is small enough.
 [[nodiscard]] Result<SearchResult> search_plan(const gguf::File& file, DamageMeter& meter,
                                                const SearchOptions& options);

@@ -18,25 +18,6 @@ void encode_halves(const float* row, size_t n, std::byte* out) {
   }
 }
 
-// Eight bits leave nothing to search for. Quants are those of the scale as it is stored: a scale
-// that a half holds with few bits, or only as its largest or smallest number, takes the weights
-// with it.
-void encode_q8_0(const float* row, size_t n, std::byte* out) {
-  for (size_t first = 0; first < n; first += 32, out += sizeof(BlockQ8_0)) {
-    float peak = 0;
-    for (size_t i = first; i < first + 32; ++i) peak = std::max(peak, std::fabs(row[i]));
-    BlockQ8_0 block{};
-    block.d_f16 = f32_to_f16(std::min(peak / 127.0f, 65504.0f));
-    if (block.d_f16 == 0 && peak > 0) block.d_f16 = 1;
-    const float inverse = peak > 0 ? 1.0f / f16_to_f32(block.d_f16) : 0.0f;
-    for (size_t i = 0; i < 32; ++i) {
-      const float quant = std::clamp(row[first + i] * inverse, -127.0f, 127.0f);
-      block.quants[i] = static_cast<int8_t>(std::lround(quant));
-    }
-    std::memcpy(out, &block, sizeof block);
-  }
-}
-
 float mean_square(const float* values, size_t n) {
   double sum = 0;
   for (size_t i = 0; i < n; ++i)
@@ -45,6 +26,25 @@ float mean_square(const float* values, size_t n) {
 }
 
 }  // namespace
+
+// Quants are those of the scale as it is stored: a scale
+// that a half holds with few bits, or only as its largest or smallest number, takes the weights
+// with it.
+void encode_q8_0(const float* weights, size_t n, std::byte* out) {
+  for (size_t first = 0; first < n; first += 32, out += sizeof(BlockQ8_0)) {
+    float peak = 0;
+    for (size_t i = first; i < first + 32; ++i) peak = std::max(peak, std::fabs(weights[i]));
+    BlockQ8_0 block{};
+    block.d_f16 = f32_to_f16(std::min(peak / 127.0f, 65504.0f));
+    if (block.d_f16 == 0 && peak > 0) block.d_f16 = 1;
+    const float inverse = peak > 0 ? 1.0f / f16_to_f32(block.d_f16) : 0.0f;
+    for (size_t i = 0; i < 32; ++i) {
+      const float quant = std::clamp(weights[first + i] * inverse, -127.0f, 127.0f);
+      block.quants[i] = static_cast<int8_t>(std::lround(quant));
+    }
+    std::memcpy(out, &block, sizeof block);
+  }
+}
 
 bool encodable(DType type) {
   return type == DType::F32 || type == DType::F16 || type == DType::BF16 ||

@@ -12,6 +12,9 @@ namespace hearth {
 // Whether rows can be brought into a type.
 [[nodiscard]] bool encodable(DType type);
 
+// Q8_0 has nothing to search for: `n` finite weights, whole blocks, to n / 32 blocks.
+void encode_q8_0(const float* weights, size_t n, std::byte* out);
+
 // Memory for one row at a time; each thread has its own.
 class RowEncoder {
  public:
