@@ -27,9 +27,8 @@ float mean_square(const float* values, size_t n) {
 
 }  // namespace
 
-// Quants are those of the scale as it is stored: a scale
-// that a half holds with few bits, or only as its largest or smallest number, takes the weights
-// with it.
+// Quants are those of the scale as it is stored: a scale that a half holds with few bits, or only
+// as its largest or smallest number, takes the weights with it.
 void encode_q8_0(const float* weights, size_t n, std::byte* out) {
   for (size_t first = 0; first < n; first += 32, out += sizeof(BlockQ8_0)) {
     float peak = 0;
