@@ -25,7 +25,9 @@ FAILED, USAGE, INTERRUPTED = 1, 2, 130
 GROWS = {"F32": 1.003, "F16": 1.003, "BF16": 1.003, "Q8_0": 1.003, "Q6_K": 1.02, "Q5_K_M": 1.03,
          "Q5_K_S": 1.03, "Q5_1": 1.03, "Q5_0": 1.03, "Q4_K_M": 1.06, "Q4_K_S": 1.06, "Q4_1": 1.08,
          "Q4_0": 1.08, "IQ4_NL": 1.07, "IQ4_XS": 1.07, "Q3_K_L": 1.2, "Q3_K_M": 1.2,
-         "Q3_K_S": 1.25, "Q2_K": 2, "Q2_K_S": 2}
+         "Q3_K_S": 1.25, "Q2_K": 1.5, "Q2_K_S": 1.5, "IQ3_M": 1.05, "IQ3_S": 1.05, "IQ3_XS": 1.1,
+         "IQ3_XXS": 1.15, "IQ2_M": 1.2, "IQ2_S": 1.3, "IQ2_XS": 1.35, "IQ2_XXS": 1.4, "IQ1_M": 1.6,
+         "IQ1_S": 1.7, "TQ1_0": 2.5, "TQ2_0": 2.5, "Q2_0": 1.4, "Q1_0": 5, "MXFP4_MOE": 1.003}
 MEASURED = ("--windows", "2", "--probe-windows", "1", "--passes", "0")
 
 
@@ -76,11 +78,18 @@ class Formats(Quantize):
                 self.assertLess(ratio, limit)
                 self.assertGreater(ratio, 1 / limit)
 
-    def test_help_and_test_know_the_same_types(self):
+    def test_four_bit_floats(self):
+        text = self.file("story", story(120))
+        before = self.perplexity(MODEL, text)
+        for name in ("MXFP4", "NVFP4"):
+            with self.subTest(name):
+                self.quantized("Q8_0", "--tensor-type", f"blk={name}")
+                self.assertLess(self.perplexity(self.out, text) / before, 1.1)
+
+    def test_every_type_that_there_is_was_tried(self):
         done = hearth.run("quantize", str(MODEL), str(self.out), "none-such")
         listed = done.errors[0].rsplit("there are:", 1)[1].split()
-        for name in GROWS:
-            self.assertIn(name, listed)
+        self.assertEqual(sorted(GROWS), sorted(listed))
 
     def test_threads_change_nothing(self):
         names = [n for n in GROWS if FULL or n in ("F16", "Q8_0", "Q4_1", "Q4_K_M", "IQ4_XS")]
