@@ -35,9 +35,9 @@ void TensorEncoder::encode_rows(const Piece& piece, size_t columns, size_t rows_
     const size_t matrix = (piece.first_row + r) / rows_of_matrix;
     for (size_t i = 0; matrix != importance_of && i < importance.size(); ++i)
       importance[i] = known.importance->mean_square(matrix * columns + i);
+    if (matrix != importance_of) encoder.set_importance(importance);
     importance_of = matrix;
-    encoder.encode(piece.rows + r * columns, importance.empty() ? nullptr : importance.data(),
-                   out + r * bytes);
+    encoder.encode(piece.rows + r * columns, out + r * bytes);
   }
 }
 

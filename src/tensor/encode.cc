@@ -18,13 +18,6 @@ void encode_halves(const float* row, size_t n, std::byte* out) {
   }
 }
 
-float mean_square(const float* values, size_t n) {
-  double sum = 0;
-  for (size_t i = 0; i < n; ++i)
-    sum += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  return static_cast<float>(sum / static_cast<double>(n));
-}
-
 }  // namespace
 
 // Quants are those of the scale as it is stored: a scale that a half holds with few bits, or only
@@ -60,34 +53,29 @@ RowEncoder::RowEncoder(DType type, size_t columns, const Fitter& fitter)
   } else {
     return;
   }
-  importance_.resize(columns);
+  counts_.resize(columns);
 }
 
-// How much the square of each weight's error counts. The importance matrix knows the inputs' mean
-// squares only; that large weights of a row tend to meet inputs that move together is what the root
-// stands for. It is llama.cpp's measure: what is compared with its files is the search alone.
-//
 // Inputs that never fired in one text may in another, so each counts a little: too little to weigh
 // against others of its group, enough for a group of nothing else to be rounded like any other.
-void RowEncoder::weigh(const float* row, const float* importance) {
+void RowEncoder::set_importance(std::span<const float> importance) {
   constexpr double kLeastShare = 1e-5;
+  importance_.clear();
   double mean = 0;
-  for (size_t i = 0; importance != nullptr && i < columns_; ++i)
-    mean += static_cast<double>(importance[i]) / static_cast<double>(columns_);
-  const bool known = mean > 0;
+  for (const float value : importance)
+    mean += static_cast<double>(value) / static_cast<double>(columns_);
+  if (mean == 0) return;
   const auto least = static_cast<float>(kLeastShare * mean);
-  const bool super = traits(type_).block_weights == kSuperBlock;
-  const size_t span = super ? kSuperBlock : columns_;
-  for (size_t first = 0; first < columns_; first += span) {
-    const float sigma2 = (super ? 2.0f : 1.0f) * mean_square(row + first, span);
-    for (size_t i = first; i < first + span; ++i) {
-      const float size = std::sqrt(sigma2 + row[i] * row[i]);
-      importance_[i] = known ? std::max(importance[i], least) * size : size;
-    }
-  }
+  for (const float value : importance) importance_.push_back(std::max(value, least));
 }
 
-void RowEncoder::encode(const float* row, const float* importance, std::byte* out) {
+void RowEncoder::weigh(const float* row) {
+  const bool super = traits(type_).block_weights == kSuperBlock;
+  fitter_.weigh({row, importance_.empty() ? nullptr : importance_.data(), columns_,
+                 super ? kSuperBlock : columns_, super ? 2.0f : 1.0f, counts_.data()});
+}
+
+void RowEncoder::encode(const float* row, std::byte* out) {
   if (type_ == DType::F32) {
     std::memcpy(out, row, columns_ * sizeof(float));
   } else if (type_ == DType::F16) {
@@ -97,15 +85,15 @@ void RowEncoder::encode(const float* row, const float* importance, std::byte* ou
   } else if (type_ == DType::Q8_0) {
     encode_q8_0(row, columns_, out);
   } else if (is_codebook(type_)) {
-    weigh(row, importance);
+    weigh(row);
     fitter_.fit_codebook(type_,
-                         {row, importance_.data(), codebook_parts_.size(), codebook_parts_.data()});
+                         {row, counts_.data(), codebook_parts_.size(), codebook_parts_.data()});
     const size_t bytes = traits(type_).block_bytes;
     for (size_t i = 0; i < codebook_parts_.size(); ++i)
       pack_codebook(type_, codebook_parts_[i], out + i * bytes);
   } else {
-    weigh(row, importance);
-    fitter_.fit(*format_, {row, importance_.data(), parts_.size(), parts_.data()});
+    weigh(row);
+    fitter_.fit(*format_, {row, counts_.data(), parts_.size(), parts_.data()});
     const size_t bytes = traits(type_).block_bytes;
     for (size_t i = 0; i < parts_.size(); ++i) pack_parts(*format_, parts_[i], out + i * bytes);
   }

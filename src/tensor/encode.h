@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "tensor/dtype.h"
@@ -21,18 +22,22 @@ class RowEncoder {
   // `type` must be encodable and `columns` whole blocks of it.
   RowEncoder(DType type, size_t columns, const Fitter& fitter);
 
-  // Writes row_bytes(type, columns) bytes. `importance` [columns] is the mean square of the inputs
-  // that the weights meet (an importance matrix), or null. Everything must be finite.
-  void encode(const float* row, const float* importance, std::byte* out);
+  // Of the rows to come: `importance` [columns] is the mean square of the inputs that the weights
+  // meet (an importance matrix), finite; empty when nothing is known.
+  void set_importance(std::span<const float> importance);
+
+  // Writes row_bytes(type, columns) bytes of a row [columns] of finite weights.
+  void encode(const float* row, std::byte* out);
 
  private:
-  void weigh(const float* row, const float* importance);
+  void weigh(const float* row);
 
   DType type_;
   size_t columns_;
   const Fitter& fitter_;
   const GroupFormat* format_;
-  std::vector<float> importance_;  // of the row's weights
+  std::vector<float> importance_;  // of the inputs; empty: all alike
+  std::vector<float> counts_;      // how much the square of each weight's error counts
   std::vector<BlockParts> parts_;
   std::vector<CodebookParts> codebook_parts_;
 };

@@ -3,6 +3,7 @@
 #include "tensor/kernels/feedback_rows.h"
 #include "tensor/kernels/fit_blocks.h"
 #include "tensor/kernels/fit_codebook.h"
+#include "tensor/kernels/fit_weights.h"
 
 namespace hearth {
 
@@ -16,7 +17,7 @@ const Fitter& fitter_for(IsaLevel level) {
   if (level == IsaLevel::avx512) return fitter_avx512();
   if (level != IsaLevel::reference) return fitter_avx2();
 #endif
-  static const Fitter plain{fit_groups, fit_codebook, round_with_feedback};
+  static const Fitter plain{weigh, fit_groups, fit_codebook, round_with_feedback};
   return plain;
 }
 

@@ -28,10 +28,26 @@ struct CodebookArgs {
   CodebookParts* out = nullptr;  // [blocks]
 };
 
+// How much the square of each weight's error counts: its importance times
+// sqrt(spread * mean square of the weights of its span + square of the weight).
+//
+// An importance matrix knows the inputs' mean squares only; that large weights of a row tend to
+// meet inputs that move together is what the root stands for. It is llama.cpp's measure: what is
+// compared with its files is the search alone.
+struct WeighArgs {
+  const float* weights = nullptr;     // [n], finite
+  const float* importance = nullptr;  // [n], finite, not negative; null: all alike
+  size_t n = 0;                       // whole spans
+  size_t span = 0;                    // a multiple of 16
+  float spread = 1;
+  float* out = nullptr;  // [n]
+};
+
 struct FeedbackArgs;  // tensor/feedback.h
 
 // One table of functions for an instruction set.
 struct Fitter {
+  void (*weigh)(const WeighArgs& args) = nullptr;
   void (*fit)(const GroupFormat& format, const FitArgs& args) = nullptr;
   void (*fit_codebook)(DType type, const CodebookArgs& args) = nullptr;
   void (*round_with_feedback)(const GroupFormat& format, const Fitter& fitter,

@@ -66,15 +66,16 @@ TEST_P(GroupFormatTest, BlocksAreThoseOfTheType) {
 TEST_P(GroupFormatTest, RowsAreEncodedAlikeEverywhere) {
   const size_t bytes = *row_bytes(GetParam(), 1024);
   for (const WeightCase& given : weight_cases(1024, 6)) {
-    for (const float* importance : {static_cast<const float*>(nullptr), given.importance.data()}) {
-      std::vector<std::byte> want(bytes), got(bytes);
-      RowEncoder(GetParam(), 1024, fitter_for(IsaLevel::reference))
-          .encode(given.weights.data(), importance, want.data());
-      for (const IsaLevel level : available_levels()) {
-        RowEncoder(GetParam(), 1024, fitter_for(level))
-            .encode(given.weights.data(), importance, got.data());
-        EXPECT_EQ(got, want) << given.name;
-      }
+    for (const bool known : {false, true}) {
+      const auto encoded = [&](IsaLevel level) {
+        std::vector<std::byte> out(bytes);
+        RowEncoder encoder(GetParam(), 1024, fitter_for(level));
+        if (known) encoder.set_importance(given.importance);
+        encoder.encode(given.weights.data(), out.data());
+        return out;
+      };
+      const std::vector<std::byte> want = encoded(IsaLevel::reference);
+      for (const IsaLevel level : available_levels()) EXPECT_EQ(encoded(level), want) << given.name;
     }
   }
 }
@@ -96,7 +97,7 @@ TEST_P(GroupFormatTest, WeightsOfIdleInputsStay) {
     }
     return lost / square;
   };
-  encoder.encode(given.weights.data(), nullptr, blocks.data());
+  encoder.encode(given.weights.data(), blocks.data());
   unknown = blocks;
   const double usual = error(0, kColumns);
   const auto group = static_cast<size_t>(format_.group);
@@ -104,7 +105,8 @@ TEST_P(GroupFormatTest, WeightsOfIdleInputsStay) {
   for (const auto [idle, of] :
        {std::pair<size_t, size_t>{256, 512}, {group, std::max<size_t>(256, 2 * group)}, {1, 3}}) {
     for (size_t i = 0; i < kColumns; ++i) given.importance[i] = i % of < idle ? 0.0f : 1.0f;
-    encoder.encode(given.weights.data(), given.importance.data(), blocks.data());
+    encoder.set_importance(given.importance);
+    encoder.encode(given.weights.data(), blocks.data());
     double worst = 0;
     for (size_t i = 0; idle > 1 && i < kColumns; i += of)
       worst = std::max(worst, error(i, i + idle));
@@ -112,7 +114,8 @@ TEST_P(GroupFormatTest, WeightsOfIdleInputsStay) {
     EXPECT_LE(error(0, kColumns), 4 * usual) << idle << " of " << of;
   }
   std::fill(given.importance.begin(), given.importance.end(), 0.0f);
-  encoder.encode(given.weights.data(), given.importance.data(), blocks.data());
+  encoder.set_importance(given.importance);
+  encoder.encode(given.weights.data(), blocks.data());
   EXPECT_EQ(blocks, unknown);
 }
 
@@ -137,7 +140,7 @@ TEST(GroupFormatsTest, EightBitsAreTheNearest) {
     std::vector<float> row(256), got(256);
     for (float& weight : row) weight = static_cast<float>(size * (2 * rng.uniform() - 1));
     std::vector<std::byte> blocks(*row_bytes(DType::Q8_0, 256));
-    RowEncoder(DType::Q8_0, 256, best_fitter()).encode(row.data(), nullptr, blocks.data());
+    RowEncoder(DType::Q8_0, 256, best_fitter()).encode(row.data(), blocks.data());
     reference::dequantize(DType::Q8_0, blocks.data(), 256, got.data());
     for (size_t i = 0; i < 256; ++i) {
       const auto d =

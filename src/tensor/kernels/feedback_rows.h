@@ -3,8 +3,6 @@
 // once.
 #pragma once
 
-#include <cmath>
-
 #include "tensor/feedback.h"
 #include "tensor/kernels/fit_lanes.h"
 
@@ -103,16 +101,8 @@ class FeedbackRows {
     float weights[kMaxBlock];
     float importance[kMaxBlock];
     for (size_t r = 0; r < args_.n_rows; ++r) {
-      double squares = 0;
-      for (size_t j = 0; j < n; ++j) {
-        weights[j] = wanted[j][r];
-        squares += static_cast<double>(weights[j]) * static_cast<double>(weights[j]);
-      }
-      const auto sigma2 = static_cast<float>(2.0 * squares / static_cast<double>(n));
-      for (size_t j = 0; j < n; ++j) {
-        importance[j] =
-            args_.inputs.remaining[block * n + j] * std::sqrt(sigma2 + weights[j] * weights[j]);
-      }
+      for (size_t j = 0; j < n; ++j) weights[j] = wanted[j][r];
+      fitter_.weigh({weights, args_.inputs.remaining + block * n, n, n, 2.0f, importance});
       fitter_.fit(format_, {weights, importance, 1, &parts(r, block)});
     }
   }

@@ -1,13 +1,14 @@
 #include "tensor/kernels/feedback_rows.h"
 #include "tensor/kernels/fit_blocks.h"
 #include "tensor/kernels/fit_codebook.h"
+#include "tensor/kernels/fit_weights.h"
 
 namespace hearth {
 
 const Fitter& fitter_avx512();
 
 const Fitter& fitter_avx512() {
-  static const Fitter fitter{fit_groups, fit_codebook, round_with_feedback};
+  static const Fitter fitter{weigh, fit_groups, fit_codebook, round_with_feedback};
   return fitter;
 }
 

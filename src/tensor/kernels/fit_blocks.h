@@ -155,9 +155,9 @@ void fit_floats(const FitArgs& args) {
 void fit_groups(const GroupFormat& format, const FitArgs& args) {
   switch (format.type) {
     case DType::Q4_0:
-      return fit_signed<Uniform<16>, 32, 1, 1, 1>(args, {33, 0.16f});
+      return fit_signed<Uniform<16>, 32, 1, 1, 1>(args, {9, 0.16f});
     case DType::Q5_0:
-      return fit_signed<Uniform<32>, 32, 1, 1, 1>(args, {25, 0.08f});
+      return fit_signed<Uniform<32>, 32, 1, 1, 1>(args, {9, 0.08f});
     case DType::Q3_K:
       return fit_signed<Uniform<8>, 16, 16, -32, 31>(args, {25, 0.32f});
     case DType::Q6_K:
