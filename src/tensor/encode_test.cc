@@ -46,7 +46,9 @@ std::vector<float> some_importance(uint64_t seed) {
 std::vector<std::byte> encode(DType type, const std::vector<float>& weights,
                               const float* importance, const Fitter& fitter) {
   std::vector<std::byte> bytes(*row_bytes(type, weights.size()));
-  RowEncoder(type, weights.size(), fitter).encode(weights.data(), importance, bytes.data());
+  RowEncoder encoder(type, weights.size(), fitter);
+  if (importance != nullptr) encoder.set_importance({importance, weights.size()});
+  encoder.encode(weights.data(), bytes.data());
   return bytes;
 }
 

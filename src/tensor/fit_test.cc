@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "base/text.h"
@@ -119,6 +120,31 @@ TEST_P(FitTest, ExactBlocksAreFoundAgain) {
 
 INSTANTIATE_TEST_SUITE_P(All, FitTest, testing::ValuesIn(kFittedTypes),
                          [](const auto& tested) { return std::string(name_of(tested.param)); });
+
+// The formula of fit.h, one weight at a time.
+TEST(WeighTest, AsTheFormulaSays) {
+  constexpr size_t kSpan = 64;
+  for (const WeightCase& given : weight_cases(4 * kSpan, 7)) {
+    for (const float* importance : {static_cast<const float*>(nullptr), given.importance.data()}) {
+      const std::vector<float>& x = given.weights;
+      std::vector<float> counts(x.size());
+      for (const IsaLevel level : available_levels()) {
+        fitter_for(level).weigh({x.data(), importance, x.size(), kSpan, 2.0f, counts.data()});
+        for (size_t i = 0; i < x.size(); ++i) {
+          const size_t first = i / kSpan * kSpan;
+          double squares = 0;
+          for (size_t j = first; j < first + kSpan; ++j)
+            squares += static_cast<double>(x[j]) * static_cast<double>(x[j]);
+          const double size = std::sqrt(2 * squares / kSpan +
+                                        static_cast<double>(x[i]) * static_cast<double>(x[i]));
+          const double want =
+              size * (importance != nullptr ? static_cast<double>(importance[i]) : 1.0);
+          ASSERT_NEAR(static_cast<double>(counts[i]), want, 1e-5 * want + 1e-20) << given.name;
+        }
+      }
+    }
+  }
+}
 
 }  // namespace
 }  // namespace hearth
