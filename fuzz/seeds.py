@@ -105,6 +105,19 @@ def reply_seeds():
         yield f"case{i}", data + reply[:len(reply) // 2] + b"\xfe" + reply[len(reply) // 2:]
 
 
+def grammar_seeds():
+    """Grammars and schemas, each with a text."""
+    yield "gbnf", (b'root ::= a ("," a){0,3}\na ::= [^",\\]+ | "\\u00e4"? b*\n'
+                   b'b ::= "(" b ")" | .\0x,y')
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": -3},
+                                               "b": {"type": "string", "pattern": "^[a-c]{2}$"}},
+              "required": ["a"], "additionalProperties": {"$ref": "#"}}
+    yield "schema", json.dumps(schema).encode() + b'\0{"a": 12, "b": "ab"'
+    lists = {"anyOf": [{"prefixItems": [{"const": 1}, {"enum": ["x", None]}], "items": False},
+                       {"type": ["string", "number"], "minimum": 0}]}
+    yield "lists", json.dumps(lists).encode() + b'\0[1, "x"'
+
+
 def safetensors_seeds():
     """The first byte says what follows."""
     header = json.dumps({"__metadata__": {"format": "pt"},
@@ -159,6 +172,7 @@ def main():
     seeds = {"fuzz_gguf": dict(gguf_seeds()),
              "fuzz_importance": dict(importance_seeds()),
              "fuzz_reply": dict(reply_seeds()),
+             "fuzz_grammar": dict(grammar_seeds()),
              "fuzz_safetensors": dict(safetensors_seeds()),
              "fuzz_template": dict(template_seeds()),
              "fuzz_tokenizer": {**{f"text{i}": t.encode() for i, t in enumerate(TEXTS)},

@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "cli/adapter_options.h"
 #include "cli/command.h"
+#include "cli/grammar_options.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "engine/generate.h"
@@ -21,6 +22,7 @@ struct RunOptions {
   sample::SamplingParams sampling;
   engine::GenerateOptions generate;
   SpeculationFlags speculation;
+  GrammarFlags grammar;
   std::string positional;
   std::string prompt;
   std::string file;
@@ -97,6 +99,8 @@ Result<void> run(RunOptions& options) {
   HEARTH_TRY(const Speculation speculation,
              open_speculation(options.speculation, *session, options.model));
   options.generate.speculation = speculation.options;
+  HEARTH_TRY(const auto constraint, open_grammar(options.grammar, *tokenizer));
+  options.generate.constraint = constraint.get();
   if (!options.seeded) options.sampling.seed = os::random_seed();
   if (!options.quiet) introduce_storyteller(options.model, "run");
   const bool terminal = os::is_terminal(1) && !options.json;
@@ -150,6 +154,7 @@ void add_run(CLI::App& app, Action& chosen) {
   command->add_flag("--ignore-eos", options->generate.ignore_eos,
                     "Go on when the model wants to end");
   add_sampling_flags(*command, options->sampling);
+  add_grammar_flags(*command, options->grammar);
   add_model_flags(*command, options->model, ModelFlags::compute);
   add_adapter_flags(*command, options->adapters);
   add_speculation_flags(*command, options->speculation);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "grammar/constraint.h"
 #include "os/system.h"
 #include "sample/stop.h"
 #include "text/stream_decoder.h"
@@ -68,11 +69,15 @@ class Answer {
     if (result.answer_tokens >= options_.max_tokens) return finish(FinishReason::length);
     // Without guesses the sampler would see the same: these logits, and what is certain by now.
     const size_t n_vocab = session_.model().config().n_vocab;
-    HEARTH_TRY(const text::Token token,
-               sampler_.sample(logits_.first(n_vocab), session_.tokens().first(certain_)));
-    if (!options_.ignore_eos && session_.model().tokenizer()->vocab().is_end_of_generation(token)) {
+    const std::span<float> logits = logits_.first(n_vocab);
+    grammar::Constraint* constraint = options_.constraint;
+    if (constraint != nullptr && constraint->is_over()) return finish(FinishReason::end);
+    if (constraint != nullptr) HEARTH_CHECK(constraint->apply(logits));
+    HEARTH_TRY(const text::Token token, sampler_.sample(logits, session_.tokens().first(certain_)));
+    const bool may_end = !options_.ignore_eos || constraint != nullptr;
+    if (may_end && session_.model().tokenizer()->vocab().is_end_of_generation(token))
       return finish(FinishReason::end);
-    }
+    if (constraint != nullptr) HEARTH_CHECK(constraint->accept(token));
     ++result.answer_tokens;
     const auto& shown = options_.shown;
     const bool visible = std::binary_search(shown.begin(), shown.end(), token);

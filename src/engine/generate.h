@@ -13,6 +13,10 @@
 #include "engine/speculate.h"
 #include "sample/sampler.h"
 
+namespace hearth::grammar {
+class Constraint;
+}
+
 namespace hearth::engine {
 
 struct GenerateOptions {
@@ -21,6 +25,9 @@ struct GenerateOptions {
   bool ignore_eos = false;           // go on when the model wants to end
   std::vector<text::Token> shown{};  // control tokens that are text of the answer; ascending
   SpeculationOptions speculation{};  // changes how fast the answer comes, never the answer
+  // What the answer must be, where nothing was read yet; null: anything. The answer ends where
+  // nothing can follow, and not before it is whole but for the other limits.
+  grammar::Constraint* constraint = nullptr;
 };
 
 enum class FinishReason {

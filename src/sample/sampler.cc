@@ -70,16 +70,20 @@ void Sampler::penalize(std::span<float> logits, std::span<const text::Token> his
   }
 }
 
-// Fills candidates_, best first. Equal logits keep the order of their ids, so that a seed replays.
+// Fills candidates_, best first, with all that are possible. Equal logits keep the order of their
+// ids, so that a seed replays.
 void Sampler::keep_top_k(std::span<const float> logits) {
   candidates_.clear();
-  for (size_t i = 0; i < logits.size(); ++i)
-    candidates_.push_back({static_cast<text::Token>(i), usable(logits[i]), 0.0f});
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const float logit = usable(logits[i]);
+    if (logit > -INFINITY) candidates_.push_back({static_cast<text::Token>(i), logit, 0.0f});
+  }
   const auto better = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
   };
-  const size_t k = params_.top_k == 0 ? logits.size()
-                                      : std::min(logits.size(), static_cast<size_t>(params_.top_k));
+  const size_t k = params_.top_k == 0
+                       ? candidates_.size()
+                       : std::min(candidates_.size(), static_cast<size_t>(params_.top_k));
   const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(k);
   std::partial_sort(candidates_.begin(), end, candidates_.end(), better);
   candidates_.erase(end, candidates_.end());

@@ -44,6 +44,18 @@ TEST(SamplerTest, GreedyTakesTheLargestAndTheFirstOfEquals) {
   EXPECT_EQ(one(greedy, {NAN, -5, -INFINITY}), 1);
 }
 
+// As a grammar leaves them: fewer than top-k, and however flat the rest is made.
+TEST(SamplerTest, WhatIsImpossibleNeverComes) {
+  SamplingParams params = plain();
+  params.temperature = 100;
+  params.top_k = 3;
+  const auto counts =
+      frequencies(params, {-INFINITY, -90, -INFINITY, 1, -INFINITY, NAN, -INFINITY}, 2000);
+  ASSERT_EQ(counts.size(), 2u);
+  EXPECT_GT(counts.at(1), 0);
+  EXPECT_GT(counts.at(3), 0);
+}
+
 TEST(SamplerTest, LogitsThatAreNoNumbersAreAnError) {
   for (const float bad : {static_cast<float>(NAN), -INFINITY, INFINITY}) {
     Sampler sampler(plain(), 3);
