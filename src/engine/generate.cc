@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
-#include "grammar/constraint.h"
+#include "engine/answer.h"
 #include "os/system.h"
-#include "sample/stop.h"
-#include "text/stream_decoder.h"
 
 namespace hearth::engine {
 
@@ -45,11 +43,8 @@ class Answer {
   Answer(Session& session, sample::Sampler& sampler, const GenerateOptions& options,
          const TextSink& sink)
       : session_(session),
-        sampler_(sampler),
         options_(options),
-        sink_(sink),
-        decoder_(*session.model().tokenizer()),
-        stop_(options.stops),
+        writer_(*session.model().tokenizer(), sampler, options, sink),
         speculator_(options.speculation, session.model().config().n_vocab),
         certain_(session.tokens().size()),
         first_guess_(certain_),
@@ -66,24 +61,13 @@ class Answer {
       return false;
     };
     if (os::interrupted()) return finish(FinishReason::interrupted);
-    if (result.answer_tokens >= options_.max_tokens) return finish(FinishReason::length);
     // Without guesses the sampler would see the same: these logits, and what is certain by now.
     const size_t n_vocab = session_.model().config().n_vocab;
-    const std::span<float> logits = logits_.first(n_vocab);
-    grammar::Constraint* constraint = options_.constraint;
-    if (constraint != nullptr && constraint->is_over()) return finish(FinishReason::end);
-    if (constraint != nullptr) HEARTH_CHECK(constraint->apply(logits));
-    HEARTH_TRY(const text::Token token, sampler_.sample(logits, session_.tokens().first(certain_)));
-    const bool may_end = !options_.ignore_eos || constraint != nullptr;
-    if (may_end && session_.model().tokenizer()->vocab().is_end_of_generation(token))
-      return finish(FinishReason::end);
-    if (constraint != nullptr) HEARTH_CHECK(constraint->accept(token));
-    ++result.answer_tokens;
-    const auto& shown = options_.shown;
-    const bool visible = std::binary_search(shown.begin(), shown.end(), token);
-    HEARTH_CHECK(show(stop_.push(
-        decoder_.push(token, visible ? text::SpecialTokens::show : text::SpecialTokens::hide))));
-    if (stop_.stopped()) return finish(FinishReason::stop_string);
+    HEARTH_TRY(const std::optional<text::Token> chosen,
+               writer_.next(logits_.first(n_vocab), session_.tokens().first(certain_)));
+    result.answer_tokens = writer_.tokens();
+    if (!chosen) return finish(writer_.finish());
+    const text::Token token = *chosen;
     if (certain_ == session_.context()) return finish(FinishReason::context);
     if (certain_ < session_.tokens().size() && session_.tokens()[certain_] == token) {
       ++certain_;
@@ -104,12 +88,10 @@ class Answer {
     const size_t held = session_.tokens().size();
     if (held < certain_ && !os::interrupted())
       HEARTH_CHECK(session_.decode(std::span(text_).subspan(held, certain_ - held)));
-    return show(stop_.push(decoder_.finish()) + stop_.finish());
+    return writer_.end();
   }
 
  private:
-  Result<void> show(std::string_view text) { return text.empty() ? Result<void>{} : sink_(text); }
-
   // Computes a token that is certain and, behind it, guesses at what follows.
   Result<void> compute(text::Token token, GenerateResult& result) {
     speculator_.report(certain_ - first_guess_);
@@ -143,11 +125,8 @@ class Answer {
   }
 
   Session& session_;
-  sample::Sampler& sampler_;
   const GenerateOptions& options_;
-  const TextSink& sink_;
-  text::StreamDecoder decoder_;
-  sample::StopMatcher stop_;
+  AnswerWriter writer_;
   Speculator speculator_;
   size_t certain_;                 // tokens of the session
   size_t first_guess_;             // what was certain_ when the guesses were made

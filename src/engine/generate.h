@@ -43,6 +43,7 @@ struct GenerateResult {
   FinishReason finish = FinishReason::end;
   size_t prompt_tokens = 0;
   size_t answer_tokens = 0;
+  size_t remembered_tokens = 0;    // of the prompt, computed for an earlier answer
   size_t guessed_tokens = 0;       // computed before it was certain that they come
   size_t accepted_tokens = 0;      // and of these, those that came
   double prompt_seconds = 0;       // prefill
