@@ -11,7 +11,7 @@
 
 namespace hearth::grammar {
 
-inline constexpr size_t kMaxGbnfBytes = size_t{4} << 20;
+inline constexpr size_t kMaxGbnfBytes = size_t{1} << 20;
 
 // bad_usage: names the line. Tokens as <name> or <[7]>, which some grammars have, are not known.
 [[nodiscard]] Result<Rules> parse_gbnf(std::string_view source);

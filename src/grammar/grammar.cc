@@ -169,7 +169,6 @@ class GrammarCompiler {
       }
     }
     std::erase_if(edges_, [&](const FromEdge& edge) { return !useful[edge.edge.to]; });
-    order_by_target();
     std::sort(edges_.begin(), edges_.end(),
               [](const FromEdge& a, const FromEdge& b) { return a.from < b.from; });
     order_by_target();

@@ -71,6 +71,19 @@ TEST(GrammarTest, DeadEndsAreNotEntered) {
   EXPECT_TRUE(matches(grammar, "ac"));
 }
 
+// Readings that were left out are not forgotten with the rest.
+TEST(GrammarTest, AmbiguityOutlivesCompacting) {
+  const Grammar grammar =
+      grammar_of("root ::= \"a\" root tail | \"e\"\ntail ::= \"b\"? \"c\"? | \"bc\"");
+  Stacks stacks(grammar);
+  Stacks::State state = read_all(stacks, "aae");
+  EXPECT_FALSE(stacks.ambiguous());
+  state = read_all(stacks, std::string(2000, 'a') + "eb");
+  ASSERT_TRUE(stacks.ambiguous());
+  state = stacks.compact(state);
+  EXPECT_TRUE(stacks.ambiguous());
+}
+
 TEST(GrammarTest, ErrorsNameWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "there is no rule 'root'"},

@@ -16,7 +16,10 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxDepth = 100;  // of schemas within schemas
 constexpr size_t kMaxNamedKeys = 1000;
-constexpr size_t kMaxKeyLength = 1000;  // where other keys are allowed beside it
+constexpr size_t kMaxKeyLength = 1000;
+constexpr size_t kMaxKeyBytes = 20'000;  // of all keys, where others are allowed beside them
+constexpr size_t kMaxSchemas = 20'000;
+constexpr size_t kMaxMerges = 1000;  // each copies a part of the schema
 
 // Keywords that say something to people or to other programs.
 const std::set<std::string, std::less<>> kNotes = {
@@ -106,6 +109,7 @@ class SchemaParser {
 
   Result<Expression> value_of(const Json& schema, const std::string& at, size_t depth) {
     if (depth > kMaxDepth) return wrong(at, "more than ", kMaxDepth, " schemas within each other");
+    if (++schemas_ > kMaxSchemas) return wrong(at, "more than ", kMaxSchemas, " schemas");
     if (schema.is_boolean()) {
       if (schema.get<bool>()) return any_value();
       return wrong(at, "'false' allows nothing");
@@ -167,7 +171,7 @@ class SchemaParser {
     for (size_t i = 0; i < alternatives.size(); ++i) {
       const std::string place = cat(at, "/", word, "/", i);
       Json one = alternatives[i];
-      if (one.is_object()) HEARTH_CHECK(merge(common, one, place));
+      if (one.is_object() && !common.empty()) HEARTH_CHECK(merge(common, one, place));
       HEARTH_TRY(Expression choice, value_of(one, place, depth + 1));
       choices.push_back(std::move(choice));
     }
@@ -183,7 +187,7 @@ class SchemaParser {
       const std::string place = cat(at, "/allOf/", i);
       Json part = parts[i];
       while (part.is_object() && part.contains("$ref") && part["$ref"].is_string()) {
-        if (++merged_references_ > kMaxNamedKeys) return wrong(place, "'$ref' goes in circles");
+        if (++merges_ > kMaxMerges) return wrong(place, "'$ref' goes in circles");
         const std::string pointer = part["$ref"].get<std::string>();
         try {
           part = root_.at(Json::json_pointer(pointer.substr(std::min<size_t>(1, pointer.size()))));
@@ -198,7 +202,9 @@ class SchemaParser {
   }
 
   // Adds what `from` asks for to `into`.
-  static Result<void> merge(const Json& from, Json& into, const std::string& at) {
+  Result<void> merge(const Json& from, Json& into, const std::string& at) {
+    if (++merges_ > kMaxMerges)
+      return wrong(at, "more than ", kMaxMerges, " alternatives with something beside them");
     for (const auto& [key, value] : from.items()) {
       if (kNotes.contains(key)) continue;
       if (!into.contains(key)) {
@@ -285,7 +291,13 @@ class SchemaParser {
     std::optional<Expression> others;
     if (!closed) {
       Expression key = any_string();
-      if (!names.empty()) key = json_other_key(names);
+      if (!names.empty()) {
+        size_t bytes = 0;
+        for (const std::string& name : names) bytes += name.size();
+        if (bytes > kMaxKeyBytes)
+          return wrong(at, "more than ", kMaxKeyBytes, " bytes of keys, and others beside them");
+        key = json_other_key(names);
+      }
       Expression value = any_value();
       if (other != schema.end() && other->is_object()) {
         HEARTH_TRY(value, value_of(*other, at + "/additionalProperties", depth + 1));
@@ -415,7 +427,8 @@ class SchemaParser {
   uint32_t space_ = 0;
   std::optional<uint32_t> any_char_, any_value_, any_object_;
   std::map<std::string, uint32_t> referred_;  // rules of what a pointer points to
-  size_t merged_references_ = 0;
+  size_t schemas_ = 0;
+  size_t merges_ = 0;
 };
 
 }  // namespace

@@ -118,6 +118,30 @@ TEST(JsonSchemaTest, DeepSchemasStaySmall) {
   EXPECT_LT(compiled(parse_json_schema(schema)).positions(), 20000u);
 }
 
+// Schemas that would unfold to more than anyone can want end soon, with an error.
+TEST(JsonSchemaTest, LargeSchemasHaveLimits) {
+  const auto error_of = [](const std::string& schema) {
+    const Result<Rules> rules = parse_json_schema(schema);
+    return rules ? std::string() : rules.error().message;
+  };
+  const auto list_of = [](const std::string& one, size_t n) {
+    std::string all = one;
+    for (size_t i = 1; i < n; ++i) all += "," + one;
+    return "[" + all + "]";
+  };
+  std::string properties;
+  for (int i = 0; i < 900; ++i)
+    properties += cat(i > 0 ? "," : "", "\"", std::string(400, 'k'), i, "\":{}");
+  EXPECT_NE(error_of("{\"anyOf\":" + list_of("{}", 100000) + "}").find("20000 schemas"),
+            std::string::npos);
+  EXPECT_NE(error_of("{\"title\":\"t\",\"anyOf\":" + list_of("{}", 100000) + "}").find("beside"),
+            std::string::npos);
+  EXPECT_NE(error_of("{\"properties\":{" + properties + "},\"additionalProperties\":true}")
+                .find("bytes of keys"),
+            std::string::npos);
+  EXPECT_NE(error_of(std::string((size_t{1} << 20) + 1, ' ')).find("bytes"), std::string::npos);
+}
+
 TEST(JsonSchemaTest, WholeNumbersBetweenAllBounds) {
   for (int64_t low = -12; low <= 112; low += 3) {
     for (int64_t high = low; high <= 130; high += 7) {

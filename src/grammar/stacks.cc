@@ -133,6 +133,7 @@ Stacks::State Stacks::compact(State state) {
     fresh.arrived_.push_back(stack);
   }
   const State number = fresh.number_arrived();
+  fresh.ambiguous_ = ambiguous_;  // what was left out stays out
   *this = std::move(fresh);
   return number;
 }
