@@ -1,0 +1,65 @@
+#include "protocol/json.h"
+
+#include <vector>
+
+namespace hearth::protocol {
+namespace {
+
+// Looks at a text without building anything. Each function says whether to go on.
+class Limits final : public Json::json_sax_t {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return open(); }
+  bool end_object() override { return close(); }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_array() override { return close(); }
+  bool key(string_t&) override {
+    if (++members_.back() <= kMaxJsonMembers) return true;
+    error_ =
+        Error{ErrorCode::too_large, cat("an object has more than ", kMaxJsonMembers, " members")};
+    return false;
+  }
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception& problem) override {
+    // Out of range: a number that no double holds.
+    const bool number = problem.id >= 400 && problem.id < 500;
+    error_ = Error{ErrorCode::bad_file,
+                   number ? cat("holds a number that is too large, before byte ", position)
+                          : cat("is no JSON at byte ", position)};
+    return false;
+  }
+
+  [[nodiscard]] const Error& error() const { return error_; }
+
+ private:
+  bool open() {
+    members_.push_back(0);
+    if (members_.size() <= kMaxJsonDepth) return true;
+    error_ = Error{ErrorCode::too_large,
+                   cat("has lists or objects more than ", kMaxJsonDepth, " deep in each other")};
+    return false;
+  }
+  bool close() {
+    members_.pop_back();
+    return true;
+  }
+
+  std::vector<size_t> members_;  // of the objects and lists that are open
+  Error error_{ErrorCode::bad_file, "is no JSON"};
+};
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+  Limits limits;
+  if (!Json::sax_parse(text, &limits)) return tl::unexpected<Error>(limits.error());
+  return Json::parse(text, nullptr, false);
+}
+
+}  // namespace hearth::protocol

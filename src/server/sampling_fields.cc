@@ -1,0 +1,95 @@
+#include "server/sampling_fields.h"
+
+#include <algorithm>
+
+#include "server/messages.h"
+
+namespace hearth::server {
+namespace {
+
+void set(std::optional<double> from, float& to) {
+  if (from) to = static_cast<float>(*from);
+}
+
+void set(std::optional<int64_t> from, int32_t& to) {
+  if (from) to = static_cast<int32_t>(*from);
+}
+
+}  // namespace
+
+void read_sampling(Fields& fields, const Options& options, AnswerRequest& request) {
+  sample::SamplingParams& sampling = request.generate.sampling;
+  sampling = options.sampling;
+  set(fields.number("temperature", 0, 1000), sampling.temperature);
+  set(fields.integer("top_k", -1, INT32_MAX), sampling.top_k);
+  if (sampling.top_k < 0) sampling.top_k = 0;
+  set(fields.number("top_p", 0, 1), sampling.top_p);
+  set(fields.number("min_p", 0, 1), sampling.min_p);
+  set(fields.number("repeat_penalty", 0.001, 1000), sampling.repeat_penalty);
+  set(fields.integer("repeat_last_n", -1, INT32_MAX), sampling.penalty_window);
+  set(fields.number("presence_penalty", -1000, 1000), sampling.presence_penalty);
+  set(fields.number("frequency_penalty", -1000, 1000), sampling.frequency_penalty);
+  request.seed = fields.seed("seed");
+  if (request.seed == UINT64_MAX) request.seed.reset();  // -1
+}
+
+void read_tools(Fields& fields, protocol::ChatPrompt& prompt, protocol::Generate& generate) {
+  std::vector<std::string> names;
+  if (const Json* tools = fields.list("tools", kMaxTools); tools != nullptr && !tools->empty()) {
+    auto checked = check_tools(*tools);
+    if (!checked) return fields.fail(checked.error());
+    for (const Json& tool : *checked) names.push_back(tool["function"]["name"]);
+    prompt.variables["tools"] = *std::move(checked);
+  }
+  if (const auto parallel = fields.boolean("parallel_tool_calls"))
+    generate.tools.parallel = *parallel;
+  const Json* choice = fields.any("tool_choice");
+  if (choice == nullptr) return;
+  using Choice = protocol::ToolUse::Choice;
+  if (*choice == "auto") {
+    generate.tools.choice = Choice::automatic;
+  } else if (*choice == "none") {
+    generate.tools.choice = Choice::none;
+  } else if (*choice == "required" || *choice == "any") {
+    generate.tools.choice = Choice::required;
+  } else {
+    // {"type": "function", "function": {"name": ...}}, or the name beside the type.
+    const Json* named = choice->is_object() ? &*choice : nullptr;
+    if (named != nullptr && named->contains("function")) named = &(*named)["function"];
+    if (named == nullptr || !named->is_object() || !named->contains("name") ||
+        !(*named)["name"].is_string()) {
+      return fields.fail("tool_choice", "must be auto, none, required or a function's name");
+    }
+    generate.tools.choice = Choice::required;
+    generate.tools.only = (*named)["name"];
+    if (std::find(names.begin(), names.end(), generate.tools.only) == names.end())
+      return fields.fail("tool_choice", "names a function that is not in 'tools'");
+  }
+  if (generate.tools.choice == Choice::required && names.empty())
+    fields.fail("tool_choice", "asks for a call, but 'tools' is empty");
+}
+
+void read_response_format(Fields& fields, protocol::Generate& generate) {
+  auto format = fields.object("response_format");
+  if (!format) return;
+  format->require("type");
+  const auto type = format->choice("type", {"text", "json_object", "json_schema"});
+  if (!type || *type == 0) return;
+  generate.form.kind = protocol::Form::Kind::json_object;
+  const Json* schema = format->any("schema");  // as llama-server and others take it
+  if (*type == 2 && schema == nullptr) {
+    format->require("json_schema");
+    auto inner = format->object("json_schema");
+    if (!inner) return;
+    inner->require("schema");
+    schema = inner->any("schema");
+    // A grammar keeps any schema strictly, whatever it is called.
+    for (const char* const note : {"name", "description", "strict"}) (void)inner->any(note);
+  }
+  if (schema == nullptr) return;
+  if (!schema->is_object() && !schema->is_boolean())
+    return format->fail("schema", "must be a JSON schema");
+  generate.form = {protocol::Form::Kind::json_schema, schema->dump()};
+}
+
+}  // namespace hearth::server
