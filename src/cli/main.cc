@@ -70,6 +70,7 @@ int run_program(int argc, char** argv) {
   hearth::cli::add_convert(app, chosen);
   hearth::cli::add_bench(app, chosen);
   hearth::cli::add_doctor(app, chosen);
+  hearth::cli::add_worker(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

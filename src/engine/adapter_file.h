@@ -16,6 +16,9 @@ class LoadedAdapter {
   // Errors begin with the path.
   [[nodiscard]] static Result<std::unique_ptr<const LoadedAdapter>> load(const std::string& path,
                                                                          const LoadedModel& model);
+  [[nodiscard]] static Result<std::unique_ptr<const LoadedAdapter>> load(ModelFile file,
+                                                                         std::string_view name,
+                                                                         const LoadedModel& model);
 
   [[nodiscard]] const model::Adapter& adapter() const { return adapter_; }
 

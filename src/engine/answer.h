@@ -38,7 +38,14 @@ class AnswerWriter {
     return tokens_;
   }  // chosen so far, but for one that ends it
 
+  // The stop string that ended it; "" when none did.
+  [[nodiscard]] const std::string& stop() const { return stop_.found(); }
+
  private:
+  // From what the model says, the constraint allows and the sampler draws.
+  [[nodiscard]] Result<ChosenToken> choose(std::span<float> logits,
+                                           std::span<const text::Token> history,
+                                           grammar::Constraint* constraint);
   [[nodiscard]] Result<void> show(std::string_view text) {
     return text.empty() ? Result<void>{} : sink_(text);
   }

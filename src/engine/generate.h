@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "engine/session.h"
 #include "engine/speculate.h"
+#include "sample/chances.h"
 #include "sample/sampler.h"
 
 namespace hearth::grammar {
@@ -18,6 +20,30 @@ class Constraint;
 }
 
 namespace hearth::engine {
+
+// A token that was chosen, with what is asked for of its chances.
+struct ChosenToken {
+  text::Token token = text::kNoToken;
+  float log_probability = 0;
+  std::vector<sample::Chance> others{};  // the most likely ones
+};
+
+// Has a say in what comes next. Called between tokens, by the thread that computes.
+class Steering {
+ public:
+  virtual ~Steering() = default;
+  // A token that comes next in any case; none: the sampler chooses.
+  [[nodiscard]] virtual std::optional<text::Token> forced() = 0;
+  // Whether the constraint holds for the next token.
+  [[nodiscard]] virtual bool constrained() const = 0;
+  // Every token of the answer, before its text is shown.
+  virtual void chosen(const ChosenToken& token) = 0;
+};
+
+struct LogitBias {
+  text::Token token = text::kNoToken;
+  float bias = 0;  // added to its logit; minus infinity: never chosen
+};
 
 struct GenerateOptions {
   size_t max_tokens = SIZE_MAX;      // SIZE_MAX: until the model ends or the context is full
@@ -28,6 +54,9 @@ struct GenerateOptions {
   // What the answer must be, where nothing was read yet; null: anything. The answer ends where
   // nothing can follow, and not before it is whole but for the other limits.
   grammar::Constraint* constraint = nullptr;
+  std::vector<LogitBias> logit_bias{};
+  std::optional<size_t> chances{};  // of each token, with so many others
+  Steering* steering = nullptr;
 };
 
 enum class FinishReason {
@@ -41,6 +70,7 @@ enum class FinishReason {
 
 struct GenerateResult {
   FinishReason finish = FinishReason::end;
+  std::string stop{};  // the stop string that came
   size_t prompt_tokens = 0;
   size_t answer_tokens = 0;
   size_t remembered_tokens = 0;    // of the prompt, computed for an earlier answer

@@ -6,13 +6,20 @@
 namespace hearth::engine {
 namespace {
 
-Result<gguf::File> open_part(const std::string& path, ModelFile& model_file) {
-  HEARTH_TRY(os::MappedFile mapped, os::MappedFile::open(path));
+Result<gguf::File> take_part(os::MappedFile mapped, std::string_view name, ModelFile& model_file) {
   Result<gguf::File> parsed = gguf::parse(mapped.bytes());
-  if (!parsed) return fail_with_context(printable(path, 400), parsed.error());
+  if (!parsed) return fail_with_context(printable(name, 400), parsed.error());
   model_file.bytes += mapped.bytes().size();
   model_file.parts.push_back(std::make_shared<const os::MappedFile>(std::move(mapped)));
   return parsed;
+}
+
+Result<ModelFile> join_parts(std::vector<gguf::File> parsed, std::string_view name,
+                             ModelFile model_file) {
+  Result<gguf::File> whole = gguf::join(std::move(parsed));
+  if (!whole) return fail_with_context(printable(name, 400), whole.error());
+  model_file.gguf = *std::move(whole);
+  return model_file;
 }
 
 Result<void> replace(gguf::File& file, const gguf::TensorInfo& tensor) {
@@ -36,25 +43,43 @@ Result<void> replace(gguf::File& file, const gguf::TensorInfo& tensor) {
 Result<ModelFile> open_model_file(const std::string& path) {
   ModelFile model_file;
   std::vector<gguf::File> parsed;
-  HEARTH_TRY(gguf::File first, open_part(path, model_file));
-  parsed.push_back(std::move(first));
+  const auto open_part = [&](const std::string& part_path) -> Result<void> {
+    HEARTH_TRY(os::MappedFile mapped, os::MappedFile::open(part_path));
+    HEARTH_TRY(gguf::File part, take_part(std::move(mapped), part_path, model_file));
+    parsed.push_back(std::move(part));
+    return {};
+  };
+  HEARTH_CHECK(open_part(path));
   const auto count = gguf::split_count(parsed.front());
   if (!count) return fail_with_context(printable(path, 400), count.error());
   for (uint64_t i = 1; i < *count; ++i) {
     const auto part_path = gguf::split_path(path, i, *count);
     if (!part_path) return fail_with_context(printable(path, 400), part_path.error());
-    HEARTH_TRY(gguf::File part, open_part(*part_path, model_file));
-    parsed.push_back(std::move(part));
+    HEARTH_CHECK(open_part(*part_path));
   }
-  Result<gguf::File> whole = gguf::join(std::move(parsed));
-  if (!whole) return fail_with_context(printable(path, 400), whole.error());
-  model_file.gguf = *std::move(whole);
-  return model_file;
+  return join_parts(std::move(parsed), path, std::move(model_file));
+}
+
+Result<ModelFile> join_model_file(std::vector<os::MappedFile> parts, std::string_view name) {
+  ModelFile model_file;
+  std::vector<gguf::File> parsed;
+  for (os::MappedFile& part : parts) {
+    HEARTH_TRY(gguf::File file, take_part(std::move(part), name, model_file));
+    parsed.push_back(std::move(file));
+  }
+  if (parsed.empty()) return fail(ErrorCode::bad_usage, printable(name, 400), " has no parts");
+  return join_parts(std::move(parsed), name, std::move(model_file));
 }
 
 Result<std::unique_ptr<const LoadedModel>> LoadedModel::load(const std::string& path) {
+  HEARTH_TRY(ModelFile file, open_model_file(path));
+  return load(std::move(file), path);
+}
+
+Result<std::unique_ptr<const LoadedModel>> LoadedModel::load(ModelFile file,
+                                                             std::string_view path) {
   auto loaded = std::unique_ptr<LoadedModel>(new LoadedModel);
-  HEARTH_TRY(loaded->file_, open_model_file(path));
+  loaded->file_ = std::move(file);
   Result<model::Model> bound = model::bind(loaded->file_.gguf);
   if (!bound) return fail_with_context(printable(path, 400), bound.error());
   loaded->model_ = *std::move(bound);

@@ -25,12 +25,17 @@ struct ModelFile {
 
 // Errors begin with the path.
 [[nodiscard]] Result<ModelFile> open_model_file(const std::string& path);
+// The same from all parts, in order, mapped by somebody else. Errors begin with `name`.
+[[nodiscard]] Result<ModelFile> join_model_file(std::vector<os::MappedFile> parts,
+                                                std::string_view name);
 
 // A model ready to run. Immutable: any number of sessions may share it. Its weights are on their
 // way into memory from the moment they are found in the file.
 class LoadedModel {
  public:
   [[nodiscard]] static Result<std::unique_ptr<const LoadedModel>> load(const std::string& path);
+  [[nodiscard]] static Result<std::unique_ptr<const LoadedModel>> load(ModelFile file,
+                                                                       std::string_view name);
 
   // The same model with other weights: each of `tensors` takes the place of the one of its name,
   // which must have its shape; type and data are its own. The data must outlive the model, unless

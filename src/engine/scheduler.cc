@@ -30,7 +30,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::create(std::shared_ptr<Runtime> ru
     return fail(ErrorCode::bad_usage, "a scheduler needs a place for at least one answer");
   auto scheduler = std::unique_ptr<Scheduler>(new Scheduler(std::move(runtime), options));
   for (size_t i = 0; i < options.places; ++i) {
-    HEARTH_TRY(auto session, Session::open(scheduler->runtime_));
+    HEARTH_TRY(auto session, Session::open(scheduler->runtime_, options.adapters));
     scheduler->places_.push_back({std::move(session), nullptr, 0});
   }
   return scheduler;
@@ -198,6 +198,7 @@ void Scheduler::choose(Place& place, std::span<float> logits) {
 void Scheduler::end(Place& place, FinishReason reason) {
   Running& running = *place.running;
   running.result.finish = reason;
+  running.result.stop = running.writer.stop();
   running.result.answer_tokens = running.writer.tokens();
   if (running.first > 0) running.result.answer_seconds = os::monotonic_seconds() - running.first;
   if (reason != FinishReason::interrupted) {

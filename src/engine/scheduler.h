@@ -33,6 +33,7 @@ class Scheduler {
     size_t places = 4;        // answers that are read or written at a time
     size_t queue = 64;        // jobs that wait
     size_t prompt_piece = 0;  // tokens read between two steps; 0: what the runtime takes at once
+    Adapters adapters{};      // of all answers
   };
   using JobId = uint64_t;
 

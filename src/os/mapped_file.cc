@@ -31,6 +31,10 @@ bool advise(Bytes part, int advice) {
 Result<MappedFile> MappedFile::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return system_error(errno, cat("cannot open '", printable(path), "'"));
+  return adopt(fd, path);
+}
+
+Result<MappedFile> MappedFile::adopt(int fd, std::string_view path) {
   struct stat info{};
   if (::fstat(fd, &info) != 0) {
     const int error = errno;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -13,6 +14,8 @@ class MappedFile {
  public:
   // Errors say what is there instead of a readable, non-empty regular file.
   [[nodiscard]] static Result<MappedFile> open(const std::string& path);
+  // The same of a file that is open already, and is closed by this; `name` is for errors.
+  [[nodiscard]] static Result<MappedFile> adopt(int fd, std::string_view name);
 
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;

@@ -56,6 +56,11 @@ class Writer {
   void operator()(const char* name, const T& value) {
     object_[name] = to_json(value);
   }
+  // Lists are empty unless they are named.
+  template <class T>
+  void operator()(const char* name, const std::vector<T>& list) {
+    if (!list.empty()) object_[name] = to_json(list);
+  }
   void bytes(const char* name, const std::string& value) { object_[name] = base64(value); }
   void bytes(const char* name, const std::vector<std::string>& values) {
     Json& list = object_[name] = Json::array();

@@ -14,9 +14,9 @@ namespace hearth::protocol {
 
 // The model is ready.
 struct Loaded {
-  std::string architecture;
-  std::string description;  // of the model, for people: "llama 1.2B Q4_K_M"
-  std::string type;         // of the file: "Q4_K_M"
+  std::string architecture{};
+  std::string description{};  // of the model, for people: "llama 1.2B Q4_K_M"
+  std::string type{};         // of the file: "Q4_K_M"
   uint64_t parameters = 0;
   uint64_t file_bytes = 0;
   uint64_t memory_bytes = 0;  // of keys, values and states of all places, when they are full
@@ -30,14 +30,14 @@ struct Loaded {
   bool infills = false;      // it knows how the middle of a text is asked for
   bool thinks = false;       // its replies can hold reasoning
   bool calls_tools = false;  // its template and replies know tools
-  std::string pooling;
-  std::string chat_template;
-  std::string bos;  // texts of these tokens; "" when there is none
-  std::string eos;
-  std::vector<std::string> adapters;
-  std::vector<std::string> warnings;
-  std::vector<std::string> sandbox;  // what the worker may not do, a word each
-  Json metadata = Json::object();    // keys of the file with their values; long lists left out
+  std::string pooling{};
+  std::string chat_template{};
+  std::string bos{};  // texts of these tokens; "" when there is none
+  std::string eos{};
+  std::vector<std::string> adapters{};
+  std::vector<std::string> warnings{};
+  std::vector<std::string> sandbox{};  // what the worker may not do, a word each
+  Json metadata = Json::object();      // keys of the file with their values; long lists left out
 };
 
 // A request for an answer was taken in.
@@ -57,8 +57,8 @@ struct Reading {
 struct Chance {
   int32_t token = 0;
   float log_probability = 0;
-  std::string bytes;
-  std::vector<Chance> others;  // the most likely ones; of these no more others
+  std::string bytes{};
+  std::vector<Chance> others{};  // the most likely ones; of these no more others
 };
 
 // A piece of the answer.
@@ -68,9 +68,10 @@ struct Delta {
   uint64_t call = 0;  // which one, for the kinds of calls
   // Goes on with the text or the JSON of arguments. call_begin: the tool's name; call_end: the id
   // that the model gave, or ""; call_discard: nothing, the call was none.
-  std::string text;
-  std::vector<Chance> chances;  // of the tokens chosen since the last piece, if they were asked for
-  std::vector<int32_t> tokens;  // likewise
+  std::string text{};
+  std::vector<Chance>
+      chances{};  // of the tokens chosen since the last piece, if they were asked for
+  std::vector<int32_t> tokens{};  // likewise
 };
 
 enum class Finish {
@@ -106,28 +107,28 @@ struct Failed {
     broken,       // the model's file, or our own code
   };
   Reason reason = Reason::broken;
-  std::string message;
+  std::string message{};
   uint64_t prompt_tokens = 0;  // with too_long
   uint64_t context = 0;
 };
 
 struct Embedded {
-  std::vector<std::string> vectors;  // each [width] floats of 4 bytes, little endian, in base64
-  std::vector<uint64_t> tokens;      // of each input
+  std::vector<std::string> vectors{};  // each [width] floats of 4 bytes, little endian, in base64
+  std::vector<uint64_t> tokens{};      // of each input
 };
 
 struct Ranked {
-  std::vector<double> scores;  // of each document
-  uint64_t tokens = 0;         // of all
+  std::vector<double> scores{};  // of each document
+  uint64_t tokens = 0;           // of all
 };
 
 struct Tokens {
-  std::vector<int32_t> tokens;
-  std::vector<std::string> pieces;  // the bytes of each
+  std::vector<int32_t> tokens{};
+  std::vector<std::string> pieces{};  // the bytes of each
 };
 
 struct Text {
-  std::string text;
+  std::string text{};
   uint64_t tokens = 0;
 };
 
@@ -139,7 +140,7 @@ struct Place {
 
 struct Status {
   uint64_t waiting = 0;
-  std::vector<Place> places;
+  std::vector<Place> places{};
   uint64_t prefix_bytes = 0;  // remembered beside the places
   uint64_t prefix_file_bytes = 0;
   uint64_t prefix_hits = 0;  // prompts of which something was remembered

@@ -32,6 +32,7 @@ std::string StopMatcher::push(std::string_view piece) {
     if (end < first_end || (end == first_end && at < begin)) {
       first_end = end;
       begin = at;
+      found_ = stop;
     }
   }
   if (first_end != std::string::npos) {

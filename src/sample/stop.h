@@ -21,10 +21,13 @@ class StopMatcher {
   [[nodiscard]] std::string finish();
 
   [[nodiscard]] bool stopped() const { return stopped_; }
+  // The string that came; "" before.
+  [[nodiscard]] const std::string& found() const { return found_; }
 
  private:
   std::vector<std::string> stops_;
   std::string held_;
+  std::string found_;
   bool stopped_ = false;
 };
 

@@ -22,6 +22,37 @@ namespace {
 // it.
 constexpr std::string_view kGuard = "\uFDD0";
 
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+template <class Change>
+void for_each_text(Json& json, const Change& change) {
+  if (json.is_string()) return change(json.get_ref<std::string&>());
+  if (!json.is_structured()) return;
+  for (Json& each : json) for_each_text(each, change);
+}
+
+// Puts the text of a system message that comes first in front of the user's, which comes next.
+bool join_system_message(Json& variables) {
+  const auto messages = variables.find("messages");
+  if (messages == variables.end() || !messages->is_array() || messages->size() < 2) return false;
+  const auto content = [&](size_t index, std::string_view role) -> std::string* {
+    Json& message = (*messages)[index];
+    if (!message.is_object() || message.value("role", Json()) != role) return nullptr;
+    const auto found = message.find("content");
+    return found != message.end() && found->is_string() ? &found->get_ref<std::string&>() : nullptr;
+  };
+  const std::string* const system = content(0, "system");
+  std::string* const user = content(1, "user");
+  if (system == nullptr || user == nullptr) return false;
+  *user = cat(*system, "\n\n", *user);
+  messages->erase(0);
+  return true;
+}
+
 std::string text_of(const Vocab* vocab, std::optional<Token> token) {
   return vocab == nullptr || !token ? "" : std::string(vocab->text(*token));
 }
@@ -102,32 +133,30 @@ std::vector<Piece> ChatTemplate::pieces_of(std::string_view text) const {
   return pieces;
 }
 
-Result<std::string> ChatTemplate::render_turns(std::span<const Turn> turns,
-                                               const CivilTime& now) const {
-  nlohmann::json messages = nlohmann::json::array();
-  for (const Turn& turn : turns) {
-    messages.push_back({{"role", name_of(turn.role)}, {"content", guarded(turn.content)}});
-    // Most templates leave out what was thought for earlier answers.
-    if (!turn.reasoning.empty()) messages.back()["reasoning_content"] = guarded(turn.reasoning);
-  }
-  const nlohmann::json variables{{"messages", messages}, {"add_generation_prompt", true}};
-  return render(variables.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), now);
-}
-
-Result<std::vector<Piece>> ChatTemplate::render(std::span<const Turn> turns,
-                                                const CivilTime& now) const {
-  Result<std::string> text = render_turns(turns, now);
-  const bool has_system = !turns.empty() && turns[0].role == Role::system;
-  if (!text && has_system && turns.size() > 1 && turns[1].role == Role::user) {
-    std::vector<Turn> joined(turns.begin() + 1, turns.end());
-    joined[0].content = cat(turns[0].content, "\n\n", joined[0].content);
-    text = render_turns(joined, now);
-  }
+Result<std::vector<Piece>> ChatTemplate::render_pieces(std::string_view variables,
+                                                       const CivilTime& now) const {
+  Json guarded_variables = Json::parse(variables, nullptr, false);
+  if (!guarded_variables.is_object())
+    return fail(ErrorCode::bad_usage, "the template's variables must be a JSON object");
+  for_each_text(guarded_variables, [&](std::string& text) { text = guarded(text); });
+  Result<std::string> text = render(dump(guarded_variables), now);
+  if (!text && join_system_message(guarded_variables)) text = render(dump(guarded_variables), now);
   if (!text) return tl::unexpected<Error>(text.error());
   std::string_view whole = *text;
   // The tokenizer puts this token in front of every text, so once is enough.
   if (!begin_.empty() && starts_with(whole, begin_)) whole.remove_prefix(begin_.size());
   return pieces_of(whole);
+}
+
+Result<std::vector<Piece>> ChatTemplate::render(std::span<const Turn> turns,
+                                                const CivilTime& now) const {
+  Json messages = Json::array();
+  for (const Turn& turn : turns) {
+    messages.push_back({{"role", name_of(turn.role)}, {"content", turn.content}});
+    // Most templates leave out what was thought for earlier answers.
+    if (!turn.reasoning.empty()) messages.back()["reasoning_content"] = turn.reasoning;
+  }
+  return render_pieces(dump({{"messages", messages}, {"add_generation_prompt", true}}), now);
 }
 
 }  // namespace hearth::text

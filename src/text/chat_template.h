@@ -31,8 +31,12 @@ class ChatTemplate {
   // of the vocabulary.
   [[nodiscard]] Result<std::string> render(std::string_view variables, const CivilTime& now) const;
 
-  // The prompt for the next answer. Names of control tokens that somebody wrote come back as
-  // words. A template that refuses a system turn gets its text in front of the first user turn.
+  // The same in pieces: names of control tokens that stand in a value come back as words. A
+  // template that refuses a system message gets its text in front of the user's first.
+  [[nodiscard]] Result<std::vector<Piece>> render_pieces(std::string_view variables,
+                                                         const CivilTime& now) const;
+
+  // The pieces of the prompt for the next answer.
   [[nodiscard]] Result<std::vector<Piece>> render(std::span<const Turn> turns,
                                                   const CivilTime& now) const;
 
@@ -43,8 +47,6 @@ class ChatTemplate {
   [[nodiscard]] size_t control_at_front(std::string_view text) const;
   [[nodiscard]] std::string guarded(std::string_view text) const;
   [[nodiscard]] std::vector<Piece> pieces_of(std::string_view text) const;
-  [[nodiscard]] Result<std::string> render_turns(std::span<const Turn> turns,
-                                                 const CivilTime& now) const;
 
   jinja::Template template_;
   std::string defaults_;  // JSON

@@ -34,6 +34,9 @@ class ReplyParser {
   // The next piece of the reply; what is known by it is added to `events`.
   void feed(std::string_view piece, std::vector<ReplyEvent>& events);
 
+  // Whether what comes next is a part of the reasoning.
+  [[nodiscard]] bool in_reasoning() const { return state_ == State::reasoning; }
+
   // The reply has ended. The parser is of no use afterwards.
   [[nodiscard]] Reply finish(std::vector<ReplyEvent>& events);
 
