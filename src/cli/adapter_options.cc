@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "cli/command.h"
-#include "cli/flags.h"
+#include "flags/flags.h"
 
 namespace hearth::cli {
 namespace {
@@ -36,14 +36,14 @@ void add_adapter_flags(CLI::App& command, AdapterFlags& flags) {
       ->type_name("FILE")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       .add_option("--lora-scaled", flags.scaled,
                   "The same with how much of it counts, as in style.gguf:0.5")
       ->type_name("FILE:SCALE")
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->check(not_empty());
+      ->check(flags::not_empty());
 }
 
 Result<LoadedAdapters> load_adapters(const engine::LoadedModel& model, const AdapterFlags& flags) {

@@ -3,10 +3,10 @@
 
 #include "cli/bench_report.h"
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "engine/measure.h"
+#include "flags/flags.h"
 
 namespace hearth::cli {
 namespace {
@@ -137,7 +137,7 @@ void add_list(CLI::App& command, const char* names, std::vector<size_t>& target,
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("N,N,...")
-      ->check(whole_number(least, most));
+      ->check(flags::whole_number(least, most));
 }
 
 }  // namespace
@@ -158,7 +158,7 @@ void add_bench(CLI::App& app, Action& chosen) {
   command->add_option("-r,--repetitions", options->repetitions, "Runs; the median counts")
       ->capture_default_str()
       ->type_name("N")
-      ->check(whole_number(1, 1000));
+      ->check(flags::whole_number(1, 1000));
   command->add_flag("--json", options->json, "Print one JSON object; rates are tokens/s");
   add_model_flags(*command, options->model, ModelFlags::compute);
   command->callback([options, &chosen] { chosen = [options] { return bench(*options); }; });

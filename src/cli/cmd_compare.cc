@@ -3,10 +3,10 @@
 
 #include "cli/command.h"
 #include "cli/compare_report.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "engine/float_weights.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "quantize/collection.h"
@@ -224,16 +224,16 @@ void add_compare(CLI::App& app, Action& chosen) {
   command->add_option("REFERENCE", options->reference, "The model as it was, in F32, F16 or BF16")
       ->type_name("FILE")
       ->required()
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command->add_option("CANDIDATE", options->candidates, "Other files of it")
       ->type_name("FILE")
       ->required()
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command->add_option("-f,--file", options->file, "The text, - for standard input")
       ->type_name("FILE");
   command->add_option("--chunks", options->chunks, "Windows at most (default: the whole text)")
       ->type_name("N")
-      ->check(whole_number(1, INT32_MAX));
+      ->check(flags::whole_number(1, INT32_MAX));
   command->add_flag("--fast", options->fast,
                     "Round activations to 8 bits, as commands that write text do");
   command->add_flag("--tensors", options->tensors,
@@ -243,7 +243,7 @@ void add_compare(CLI::App& app, Action& chosen) {
       ->type_name("FILE");
   command->add_option("--svg", options->svg, "Draw quality over size into this file")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command->add_flag("--json", options->json, "Print one JSON object");
   add_compute_flags(*command, options->compute);
   command->get_option("--ctx-size")->description("Tokens in a window (default: 512)");

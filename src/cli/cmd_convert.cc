@@ -1,10 +1,10 @@
 // hearth convert: a Hugging Face model folder becomes a GGUF file.
 #include "base/units.h"
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/progress.h"
 #include "convert/convert.h"
 #include "engine/loader.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 
@@ -129,8 +129,8 @@ void add_convert(CLI::App& app, Action& chosen) {
       app.add_subcommand("convert", "Make a GGUF file of a Hugging Face model folder");
   command->add_option("DIR", options->folder, "The folder of the model")
       ->required()
-      ->check(not_empty());
-  command->add_option("OUT", options->output, "The GGUF file to write")->check(not_empty());
+      ->check(flags::not_empty());
+  command->add_option("OUT", options->output, "The GGUF file to write")->check(flags::not_empty());
   command
       ->add_option("--type", options->type,
                    "Format of the matrices: F32, F16, BF16, Q8_0, or auto, as the checkpoint "
@@ -145,7 +145,7 @@ void add_convert(CLI::App& app, Action& chosen) {
       ->type_name("NAME");
   command->add_option("-t,--threads", options->threads, "Threads (default: one for each CPU)")
       ->type_name("N")
-      ->check(whole_number(1, 1024));
+      ->check(flags::whole_number(1, 1024));
   command->add_flag("--dry-run", options->dry_run, "Show what would be written, and write nothing");
   command->add_flag("--force", options->force, "Replace a file that is there already");
   command->footer(kFooter);

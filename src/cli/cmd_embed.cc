@@ -7,10 +7,10 @@
 
 #include "base/units.h"
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "engine/embedder.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "text/text_pair.h"
@@ -214,18 +214,18 @@ void add_embed(CLI::App& app, Action& chosen) {
       ->add_option("-f,--file", options->file,
                    "Read texts from a file, one a line, - for standard input")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       ->add_option("--query", options->query,
                    "Order the texts by how well they suit this one, best first")
       ->type_name("TEXT")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       ->add_option("--pooling", options->pooling,
                    "What is made of a text's tokens: mean, cls (the first), last, rank (a "
                    "classifier's scores) or none (default: as the model says)")
       ->type_name("KIND")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command->add_flag("--no-normalize", options->as_they_are, "Vectors of the length that they have");
   command->add_flag("--json", options->json, "A JSON object with index and tokens for each text");
   add_model_flags(*command, options->model, ModelFlags::compute);

@@ -1,8 +1,8 @@
 // hearth imatrix: what the inputs of a model's matrices are like on a text, for quantizers.
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "quantize/collection.h"
@@ -184,7 +184,7 @@ void add_imatrix(CLI::App& app, Action& chosen) {
   command->add_option("-o,--output", options->output, "Where the matrix goes")
       ->type_name("FILE")
       ->capture_default_str()
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       ->add_option("--in-file", options->inputs,
                    "A matrix whose sums are added, or several with commas; also without -f")
@@ -192,11 +192,11 @@ void add_imatrix(CLI::App& app, Action& chosen) {
       ->delimiter(',');
   command->add_option("--chunks", options->chunks, "Windows at most (default: the whole text)")
       ->type_name("N")
-      ->check(whole_number(1, INT32_MAX));
+      ->check(flags::whole_number(1, INT32_MAX));
   command->add_option("--output-frequency", options->save_every, "Windows between two savings")
       ->type_name("N")
       ->capture_default_str()
-      ->check(whole_number(1, INT32_MAX));
+      ->check(flags::whole_number(1, INT32_MAX));
   command->add_flag("--process-output", options->process_output,
                     "Also collect for the output matrix and others beside the layers");
   command->add_flag("--parse-special", options->parse_special,

@@ -4,10 +4,10 @@
 #include "base/units.h"
 #include "cli/adapter_options.h"
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "engine/perplexity.h"
+#include "flags/flags.h"
 #include "os/file.h"
 
 namespace hearth::cli {
@@ -68,7 +68,7 @@ void add_perplexity(CLI::App& app, Action& chosen) {
       ->type_name("FILE");
   command->add_option("--chunks", options->chunks, "Windows at most (default: the whole text)")
       ->type_name("N")
-      ->check(whole_number(1, INT32_MAX));
+      ->check(flags::whole_number(1, INT32_MAX));
   command->add_flag("--every-token", options->every_token,
                     "Score every token of a window instead of its second half (which is what "
                     "llama-perplexity does)");

@@ -4,12 +4,12 @@
 
 #include "base/units.h"
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/progress.h"
 #include "cli/quantize_report.h"
 #include "cli/recipe_options.h"
 #include "engine/sequence_memory.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "quantize/calibration.h"
@@ -291,34 +291,34 @@ void add_measuring_flags(CLI::App& command, QuantizeOptions& options) {
       .add_option("--imatrix", options.importance,
                   "Importance of the weights, as hearth imatrix or llama-imatrix write it")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       .add_option("-f,--file", options.text,
                   "Measure the model on this text (default with --size, --bpw and --fit: one that "
                   "it writes itself)")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command.add_flag("--own-text", options.own_text,
                    "With a TYPE too, measure the model on a text that it writes itself");
   command.add_option("--windows", options.windows, "Windows of 512 tokens of the text")
       ->type_name("N")
       ->capture_default_str()
-      ->check(whole_number(1, 1 << 20));
+      ->check(flags::whole_number(1, 1 << 20));
   command
       .add_option("--probe-windows", options.probe_windows,
                   "How many of them show the damage of a format")
       ->type_name("N")
       ->capture_default_str()
-      ->check(whole_number(1, 1 << 20));
+      ->check(flags::whole_number(1, 1 << 20));
   command
       .add_option("--passes", options.passes,
                   "How often a found plan is measured again, tensor by tensor")
       ->type_name("N")
       ->capture_default_str()
-      ->check(whole_number(0, 100));
+      ->check(flags::whole_number(0, 100));
   command.add_option("-s,--seed", options.seed, "Of the text that the model writes")
       ->type_name("N")
-      ->check(any_seed());
+      ->check(flags::any_seed());
 }
 
 constexpr char kHelp[] =
@@ -336,13 +336,15 @@ void add_quantize(CLI::App& app, Action& chosen) {
   CLI::App* command = app.add_subcommand("quantize", "Make a smaller file of a model");
   command->footer(cat(kHelp, "\n\n", recipe_help()));
   command->add_option("IN", options->input, "The model, best in F32, F16 or BF16")->required();
-  command->add_option("OUT", options->output, "The file to make")->required()->check(not_empty());
+  command->add_option("OUT", options->output, "The file to make")
+      ->required()
+      ->check(flags::not_empty());
   command->add_option("TYPE", options->type, "A mixture of formats, such as Q4_K_M");
   command
       ->add_option("--size", options->size,
                    "Bytes of the file at most (3742496, 3.7M, 4GiB), or a type whose size to take")
       ->type_name("BYTES")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command->add_option("--bpw", options->bits_per_weight, "Bits per weight at most")
       ->type_name("B")
       ->check(CLI::Range(1.0, 32.0));
@@ -350,11 +352,11 @@ void add_quantize(CLI::App& app, Action& chosen) {
       ->add_option("--fit", options->fit,
                    "Memory that the model may take at most, with all that it needs for --context")
       ->type_name("BYTES")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command->add_option("-c,--context", options->context, "Tokens of context for --fit")
       ->type_name("N")
       ->capture_default_str()
-      ->check(whole_number(1, INT32_MAX));
+      ->check(flags::whole_number(1, INT32_MAX));
   add_measuring_flags(*command, *options);
   add_recipe_flags(*command, options->recipe);
   command->add_flag("--dry-run", options->dry_run, "Show the plan and write nothing");
@@ -362,7 +364,7 @@ void add_quantize(CLI::App& app, Action& chosen) {
   command->add_flag("--json", options->json, "Show the plan as one JSON object");
   command->add_option("-t,--threads", options->threads, "Threads (default: every CPU)")
       ->type_name("N")
-      ->check(whole_number(1, engine::kMaxThreads));
+      ->check(flags::whole_number(1, engine::kMaxThreads));
   command->callback([options, &chosen] { chosen = [options] { return run_quantize(*options); }; });
 }
 

@@ -5,11 +5,11 @@
 
 #include "base/units.h"
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "engine/embedder.h"
 #include "engine/loader.h"
 #include "engine/sequence_memory.h"
+#include "flags/flags.h"
 #include "text/chat_template.h"
 
 namespace hearth::cli {
@@ -232,7 +232,7 @@ Result<void> show(const ShowOptions& options) {
 void add_show(CLI::App& app, Action& chosen) {
   auto options = std::make_shared<ShowOptions>();
   CLI::App* command = app.add_subcommand("show", "Tell what is in a model file and what it needs");
-  command->add_option("MODEL", options->model.path, "The same as -m")->check(not_empty());
+  command->add_option("MODEL", options->model.path, "The same as -m")->check(flags::not_empty());
   add_model_flags(*command, options->model, ModelFlags::file_only);
   command->add_flag("--tensors", options->tensors, "List every tensor");
   command->add_flag("--keys", options->keys, "List every metadata key");

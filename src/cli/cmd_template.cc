@@ -2,9 +2,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "engine/loader.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "text/chat_template.h"
@@ -175,22 +175,22 @@ void add_template(CLI::App& app, Action& chosen) {
       ->add_option("--messages", options->messages_path,
                    "The conversation, as JSON (- for standard input)")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       ->add_option("--reply", options->reply_path,
                    "A reply of the model, to be taken apart (- for standard input)")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       ->add_option("--template", options->template_path,
                    "A chat template to use (default: that of the model)")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       ->add_option("--time", options->time,
                    "What the template's clock shows, as in 2025-01-31T12:30:00 (default: now)")
       ->type_name("TIME")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   add_model_flags(*command, options->model, ModelFlags::file_only);
   command->footer(kHelp);
   command->callback([options, &chosen] { chosen = [options] { return render(*options); }; });

@@ -1,6 +1,6 @@
 // hearth worker: what hearth serve starts for each model. Not for people.
 #include "cli/command.h"
-#include "cli/flags.h"
+#include "flags/flags.h"
 #include "worker/worker.h"
 
 namespace hearth::cli {
@@ -11,7 +11,7 @@ void add_worker(CLI::App& app, Action& chosen) {
   command->add_option("--channel", *channel, "The socket to the server, which was inherited")
       ->type_name("FD")
       ->required()
-      ->check(whole_number(3, 1 << 20));
+      ->check(flags::whole_number(3, 1 << 20));
   command->callback([channel, &chosen] { chosen = [channel] { return worker::serve(*channel); }; });
 }
 

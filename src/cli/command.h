@@ -28,6 +28,7 @@ void add_embed(CLI::App& app, Action& chosen);
 void add_bench(CLI::App& app, Action& chosen);
 void add_convert(CLI::App& app, Action& chosen);
 void add_doctor(CLI::App& app, Action& chosen);
+void add_serve(CLI::App& app, Action& chosen);
 void add_worker(CLI::App& app, Action& chosen);
 
 inline constexpr int kExitDone = 0;

@@ -1,8 +1,8 @@
 #include "cli/grammar_options.h"
 
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "engine/answer_grammar.h"
+#include "flags/flags.h"
 #include "grammar/gbnf.h"
 #include "grammar/json_schema.h"
 #include "os/file.h"
@@ -24,7 +24,7 @@ void add_grammar_flags(CLI::App& command, GrammarFlags& flags) {
       command.add_option("--json-schema-file", flags.schema_file, "The same from a file")
           ->type_name("FILE")};
   for (CLI::Option* const option : options) {
-    option->check(not_empty());
+    option->check(flags::not_empty());
     for (CLI::Option* const other : options) {
       if (other != option) option->excludes(other);
     }
@@ -41,8 +41,8 @@ Result<std::unique_ptr<grammar::Constraint>> open_grammar(const GrammarFlags& fl
     return nullptr;
   }
   const bool is_schema = !flags.schema.empty() || !flags.schema_file.empty();
-  HEARTH_TRY(const grammar::Rules rules, is_schema ? grammar::parse_json_schema(source)
-                                                   : grammar::parse_gbnf(source));
+  HEARTH_TRY(const grammar::Rules rules,
+             is_schema ? grammar::parse_json_schema(source) : grammar::parse_gbnf(source));
   HEARTH_TRY(grammar::Grammar compiled, grammar::Grammar::compile(rules));
   return engine::constrain(std::make_shared<const grammar::Grammar>(std::move(compiled)),
                            engine::token_trie(tokenizer), tokenizer.vocab());

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "cli/command.h"
-#include "cli/flags.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 
@@ -21,6 +21,7 @@ constexpr char kExamples[] = R"(Examples:
   hearth run "Once upon a time"               a story from the bundled model
   hearth run -m model.gguf -p "..." -n 200    any GGUF that hearth show says it runs
   hearth chat -m model.gguf                   a conversation
+  hearth serve -m model.gguf                  an API for other programs, and a page to chat on
   hearth show -m model.gguf                   what is in a file
   hearth doctor                               what this machine offers
 
@@ -70,13 +71,14 @@ int run_program(int argc, char** argv) {
   hearth::cli::add_convert(app, chosen);
   hearth::cli::add_bench(app, chosen);
   hearth::cli::add_doctor(app, chosen);
+  hearth::cli::add_serve(app, chosen);
   hearth::cli::add_worker(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
     return show_help(app, help);
   } catch (const CLI::ParseError& error) {
-    hearth::cli::say(argc < 2 ? app.help() : hearth::cli::usage_error(app, error, argc, argv));
+    hearth::cli::say(argc < 2 ? app.help() : hearth::flags::usage_error(app, error, argc, argv));
     return hearth::cli::kExitUsage;
   }
   const hearth::Result<void> done = chosen();

@@ -4,7 +4,7 @@
 
 #include "base/utf8.h"
 #include "cli/command.h"
-#include "cli/flags.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 
@@ -20,7 +20,7 @@ void add_model_flags(CLI::App& command, ModelOptions& options, ModelFlags flags)
       .add_option("-m,--model", options.path,
                   "GGUF file (default: the story model that comes with hearth)")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   if (flags == ModelFlags::file_only) return;
   add_compute_flags(command, options);
   command.add_flag("--exact", options.exact,
@@ -33,12 +33,12 @@ void add_compute_flags(CLI::App& command, ModelOptions& options) {
   };
   add("-c,--ctx-size", options.context, "N",
       "Tokens that fit, prompt and answer (default: the model's, at most 4096)")
-      ->check(whole_number(0, model::kMaxContext));
+      ->check(flags::whole_number(0, model::kMaxContext));
   add("-t,--threads", options.threads, "N", "Threads (default: every CPU this process may use)")
-      ->check(whole_number(0, engine::kMaxThreads));
+      ->check(flags::whole_number(0, engine::kMaxThreads));
   add("-b,--batch-size", options.prompt_chunk, "N",
       "Prompt tokens computed together; changes speed and memory, never the answer")
-      ->check(whole_number(1, engine::kMaxPromptChunk))
+      ->check(flags::whole_number(1, engine::kMaxPromptChunk))
       ->capture_default_str();
   add("--kv", options.kv, "TYPE", "Format of the KV cache: q8_0, f16 or f32")
       ->capture_default_str();
@@ -66,7 +66,7 @@ void add_sampling_flags(CLI::App& command, sample::SamplingParams& params) {
   add("-s,--seed", params.seed,
       "Seed; the same seed gives the same answer (default: a new one each time)")
       ->default_str("")
-      ->check(any_seed());
+      ->check(flags::any_seed());
 }
 
 void add_length_flag(CLI::App& command, size_t& max_tokens) {
@@ -78,7 +78,7 @@ void add_length_flag(CLI::App& command, size_t& max_tokens) {
           "-n,--predict,--n-predict", set,
           "Tokens to write at most, -1 for no limit (default: until the model ends)")
       ->type_name("N")
-      ->check(whole_number(-1, INT32_MAX));
+      ->check(flags::whole_number(-1, INT32_MAX));
 }
 
 void add_speculation_flags(CLI::App& command, SpeculationFlags& flags) {
@@ -87,20 +87,20 @@ void add_speculation_flags(CLI::App& command, SpeculationFlags& flags) {
                   "How to guess ahead: ngram (what followed the same words before), draft or off; "
                   "changes speed, never the answer (default: ngram, or draft with a draft model)")
       ->type_name("KIND")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command
       .add_option(
           "--model-draft", flags.draft_path,
           "A smaller GGUF model of the same family, whose guesses the model checks; also -md")
       ->type_name("FILE")
-      ->check(not_empty());
+      ->check(flags::not_empty());
   command.add_option("--draft-max,--draft", flags.most, "Tokens to guess at most in one go")
       ->type_name("N")
-      ->check(whole_number(0, engine::kMaxGuesses))
+      ->check(flags::whole_number(0, engine::kMaxGuesses))
       ->capture_default_str();
   command.add_option("--draft-min", flags.least, "Do not try with fewer guesses than this")
       ->type_name("N")
-      ->check(whole_number(0, engine::kMaxGuesses))
+      ->check(flags::whole_number(0, engine::kMaxGuesses))
       ->capture_default_str();
 }
 

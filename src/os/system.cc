@@ -60,6 +60,8 @@ double monotonic_seconds() {
   return std::chrono::duration<double>(now).count();
 }
 
+int64_t unix_seconds() { return static_cast<int64_t>(std::time(nullptr)); }
+
 CivilTime local_time() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm here{};
@@ -130,9 +132,15 @@ void install_signal_handlers() {
   }
   action.sa_handler = on_bus_error;
   ::sigaction(SIGBUS, &action, nullptr);
+  ignore_broken_pipes();
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGXFSZ, &action, nullptr);
+}
+
+void ignore_broken_pipes() {
+  struct sigaction action{};
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
-  ::sigaction(SIGXFSZ, &action, nullptr);
 }
 
 bool interrupted() { return interrupt_count != 0; }

@@ -14,6 +14,9 @@ namespace hearth::os {
 // Seconds of a clock that only moves forward.
 [[nodiscard]] double monotonic_seconds();
 
+// Seconds since 1970, by the system's clock.
+[[nodiscard]] int64_t unix_seconds();
+
 // What the clock on the wall shows here and now.
 [[nodiscard]] CivilTime local_time();
 
@@ -51,6 +54,8 @@ struct ProcessMemory {
 // file that shrinks or whose disk fails under the running program ends it with a line instead of a
 // bare signal.
 void install_signal_handlers();
+// Only the part about pipes.
+void ignore_broken_pipes();
 [[nodiscard]] bool interrupted();
 void clear_interrupted();
 // By Ctrl-C, rather than by a request to end.

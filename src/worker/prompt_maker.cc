@@ -119,14 +119,14 @@ void PromptMaker::find_infill_marks() {
     return std::nullopt;
   };
   const auto prefix = find({"tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id"},
-                           {"<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<PRE>", "▁<PRE>",
-                            "<|code_prefix|>", "<｜fim▁begin｜>"});
+                           {"<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<PRE>",
+                            "\u2581<PRE>", "<|code_prefix|>", "<\uFF5Cfim\u2581begin\uFF5C>"});
   const auto suffix = find({"tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.suffix_token_id"},
-                           {"<|fim_suffix|>", "<fim_suffix>", "<fim-suffix>", "<SUF>", "▁<SUF>",
-                            "<|code_suffix|>", "<｜fim▁hole｜>"});
+                           {"<|fim_suffix|>", "<fim_suffix>", "<fim-suffix>", "<SUF>",
+                            "\u2581<SUF>", "<|code_suffix|>", "<\uFF5Cfim\u2581hole\uFF5C>"});
   const auto middle = find({"tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.middle_token_id"},
-                           {"<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<MID>", "▁<MID>",
-                            "<|code_middle|>", "<｜fim▁end｜>"});
+                           {"<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<MID>",
+                            "\u2581<MID>", "<|code_middle|>", "<\uFF5Cfim\u2581end\uFF5C>"});
   if (prefix && suffix && middle) infill_ = InfillMarks{*prefix, *suffix, *middle};
 }
 

@@ -1,11 +1,11 @@
-#include "cli/flags.h"
+#include "flags/flags.h"
 
 #include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
 
-namespace hearth::cli {
+namespace hearth::flags {
 namespace {
 
 // A validator without a name: nothing of it shows in --help.
@@ -98,4 +98,4 @@ std::string usage_error(const CLI::App& app, const CLI::ParseError& error, int a
   return cat("hearth: ", printable(text, 600), " (hearth ", help, "--help shows how)");
 }
 
-}  // namespace hearth::cli
+}  // namespace hearth::flags

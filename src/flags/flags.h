@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 
-namespace hearth::cli {
+namespace hearth::flags {
 
 // A whole number from `least` to `most`, in digits.
 [[nodiscard]] CLI::Validator whole_number(int64_t least, int64_t most);
@@ -20,4 +20,4 @@ namespace hearth::cli {
 [[nodiscard]] std::string usage_error(const CLI::App& app, const CLI::ParseError& error, int argc,
                                       const char* const* argv);
 
-}  // namespace hearth::cli
+}  // namespace hearth::flags
