@@ -208,7 +208,7 @@ void Fields::forbid(std::string_view name, std::string_view why) {
 std::vector<std::string> Fields::ignored() const {
   std::set<std::string> names;
   for (const std::string& path : notes_->all) {
-    if (!notes_->read.contains(path)) names.insert(without_places(path));
+    if (!notes_->read.contains(path)) names.insert(printable(without_places(path)));
   }
   return {names.begin(), names.end()};
 }
