@@ -285,6 +285,26 @@ TEST_F(AnthropicTest, DeepNestingIsJustData) {
   EXPECT_EQ(vars["tools"][0]["function"]["parameters"]["x"].dump(), deep);
 }
 
+TEST_F(AnthropicTest, WorkersReadTheDeepestBodies) {
+  // Members of a schema, as deep as `depth` allows for the whole body.
+  const auto request = [&](size_t depth) {
+    std::string deep = "1";
+    for (size_t i = 4; i < depth; ++i) deep = cat("[", deep, "]");
+    return protocol::parse_json(
+        cat(R"({"max_tokens": 1, "messages": [{"role": "user", "content": "x"}],
+                "tools": [{"name": "f", "input_schema": {"x": )",
+            deep, "}}]}"),
+        depth);
+  };
+  const auto body = request(kMaxBodyDepth);
+  ASSERT_TRUE(body.has_value());
+  const AnswerRequest deepest = ask(*body);
+  EXPECT_TRUE(protocol::decode_request(encode(protocol::Request{1, deepest.generate})).has_value());
+  // That is why bodies may not be as deep as messages.
+  const AnswerRequest deeper = ask(*request(protocol::kMaxJsonDepth));
+  EXPECT_FALSE(protocol::decode_request(encode(protocol::Request{1, deeper.generate})).has_value());
+}
+
 TEST_F(AnthropicTest, CountsTokensOfTheSamePrompt) {
   const Json request = body_with(R"({"system": "S", "tools": [{"name": "f", "input_schema": {}}],
                                      "thinking": {"type": "disabled"}, "extra": 1})");

@@ -17,7 +17,9 @@ struct Asked {
   ResponseSetup setup{};
 };
 
-Json or_else(const Json* value, Json otherwise) { return value == nullptr ? otherwise : *value; }
+Json or_else(const Json* value, const Json& otherwise) {
+  return value == nullptr ? otherwise : *value;
+}
 
 // The shortest decimal of a float: 0.8, where its double has 17 digits.
 Json decimal(float value) { return Json::parse(cat(static_cast<double>(value)), nullptr, false); }
@@ -79,7 +81,7 @@ void read_reasoning(Fields& fields, protocol::ChatPrompt& prompt, ResponseSetup&
 void read_format(Fields& fields, protocol::Generate& generate, Json& echo) {
   Json given{{"type", "text"}};
   if (auto text = fields.object("text")) {
-    given = or_else(text->any("format"), std::move(given));
+    given = or_else(text->any("format"), given);
     if (auto format = text->object("format")) read_form(*format, generate);
   }
   echo["text"] = {{"format", std::move(given)}};
@@ -180,9 +182,10 @@ std::vector<Route> responses_routes(Store store) {
   routes.push_back(
       {"POST", "/v1/responses", Dialect::openai,
        [store](const Call& call, Server& server) { return create(call, server, store); }});
-  routes.push_back(
-      {"POST", "/v1/responses/input_tokens", Dialect::openai,
-       [store](const Call& call, Server& server) { return count_tokens(call, server, store); }});
+  routes.push_back({"POST", "/v1/responses/input_tokens", Dialect::openai,
+                    [store = std::move(store)](const Call& call, Server& server) {
+                      return count_tokens(call, server, store);
+                    }});
   return routes;
 }
 

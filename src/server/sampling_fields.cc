@@ -137,12 +137,12 @@ void read_stops(Fields& fields, std::string_view name, protocol::Generate& gener
 }
 
 void read_effort(Fields& fields, std::string_view name, protocol::ChatPrompt& prompt) {
-  static constexpr std::initializer_list<std::string_view> kEfforts = {
-      "none", "minimal", "low", "medium", "high", "xhigh", "max"};
-  const auto effort = fields.choice(name, kEfforts);
+  constexpr const char* kEfforts[]{"none", "minimal", "low", "medium", "high", "xhigh", "max"};
+  const auto effort =
+      fields.choice(name, {"none", "minimal", "low", "medium", "high", "xhigh", "max"});
   if (!effort) return;
   prompt.variables["enable_thinking"] = *effort > 0;
-  prompt.variables["reasoning_effort"] = kEfforts.begin()[*effort];
+  prompt.variables["reasoning_effort"] = kEfforts[*effort];
 }
 
 }  // namespace hearth::server
