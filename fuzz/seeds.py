@@ -149,6 +149,55 @@ def safetensors_seeds():
         yield f"config_{name}", b"\3" + json.dumps(config).encode() + b"\xfe" + lines.encode()
 
 
+def dialect_seeds():
+    """Requests; the first byte of each is the place of its route in the list of all."""
+    schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    message = {
+        "model": "m", "max_tokens": 9, "system": [{"type": "text", "text": "s"}], "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "a"}]},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "t", "signature": ""},
+                {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {"x": 1}}]},
+            {"role": "user", "content": [
+                {"type": "tool_result", "tool_use_id": "toolu_1", "is_error": True,
+                 "content": [{"type": "text", "text": "r"}]}]}],
+        "tools": [{"name": "f", "input_schema": schema}], "stop_sequences": ["z"],
+        "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True},
+        "thinking": {"type": "enabled", "budget_tokens": 5}, "stream": True,
+        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": schema}}}
+    for route in range(2):
+        yield f"messages{route}", bytes([route, 7]) + json.dumps(message).encode()
+    first = {
+        "input": [
+            {"role": "developer", "content": "d"},
+            {"role": "user", "content": [{"type": "input_text", "text": "a"}]},
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "t"}]},
+            {"type": "function_call", "call_id": "call_1", "name": "f", "namespace": "n",
+             "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "call_1", "output": "r"},
+            {"type": "custom_tool_call", "call_id": "c", "name": "p", "input": "i"},
+            {"type": "custom_tool_call_output", "call_id": "c", "output": "o"}],
+        "instructions": "i", "max_output_tokens": 9, "reasoning": {"effort": "low"},
+        "tools": [{"type": "function", "name": "f", "parameters": schema},
+                  {"type": "custom", "name": "p", "format": {
+                      "type": "grammar", "syntax": "lark", "definition": "x"}},
+                  {"type": "namespace", "name": "n", "tools": [
+                      {"type": "function", "name": "f", "parameters": schema}]},
+                  {"type": "web_search"}],
+        "tool_choice": {"type": "allowed_tools", "mode": "auto",
+                        "tools": [{"type": "function", "name": "f"}]},
+        "text": {"format": {"type": "json_schema", "name": "n", "schema": schema}},
+        "include": ["message.output_text.logprobs"], "top_logprobs": 2, "metadata": {"a": "b"}}
+    second = {"input": [{"type": "item_reference", "id": "msg_0_0"},
+                        {"role": "user", "content": "b"}],
+              "previous_response_id": "resp_0", "truncation": "auto", "stream": True,
+              "reasoning": {"summary": "auto"}}
+    pair = [json.dumps(body).encode() for body in (first, second)]
+    for route in range(2, 8):
+        parts = (b"\6\0" + pair[0], b"\6\1" + pair[1], bytes([route, 0]) + pair[1])
+        yield f"responses{route}", b"\xfe".join(parts)
+
+
 def charsmap(rules):
     """Character maps as SentencePiece writes them; every node has 256 units to itself."""
     nodes = sorted({text[:length] for text in rules for length in range(len(text) + 1)})
@@ -169,7 +218,8 @@ def main():
     if len(sys.argv) != 2:
         print(__doc__.strip(), file=sys.stderr)
         return 2
-    seeds = {"fuzz_gguf": dict(gguf_seeds()),
+    seeds = {"fuzz_dialects": dict(dialect_seeds()),
+             "fuzz_gguf": dict(gguf_seeds()),
              "fuzz_importance": dict(importance_seeds()),
              "fuzz_reply": dict(reply_seeds()),
              "fuzz_grammar": dict(grammar_seeds()),

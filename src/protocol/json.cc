@@ -8,6 +8,8 @@ namespace {
 // Looks at a text without building anything. Each function says whether to go on.
 class Limits final : public Json::json_sax_t {
  public:
+  explicit Limits(size_t most_depth) : most_depth_(most_depth) {}
+
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
   bool number_integer(number_integer_t) override { return true; }
@@ -40,9 +42,9 @@ class Limits final : public Json::json_sax_t {
  private:
   bool open() {
     members_.push_back(0);
-    if (members_.size() <= kMaxJsonDepth) return true;
+    if (members_.size() <= most_depth_) return true;
     error_ = Error{ErrorCode::too_large,
-                   cat("has lists or objects more than ", kMaxJsonDepth, " deep in each other")};
+                   cat("has lists or objects more than ", most_depth_, " deep in each other")};
     return false;
   }
   bool close() {
@@ -50,14 +52,15 @@ class Limits final : public Json::json_sax_t {
     return true;
   }
 
+  size_t most_depth_;
   std::vector<size_t> members_;  // of the objects and lists that are open
   Error error_{ErrorCode::bad_file, "is no JSON"};
 };
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text) {
-  Limits limits;
+Result<Json> parse_json(std::string_view text, size_t most_depth) {
+  Limits limits(most_depth);
   if (!Json::sax_parse(text, &limits)) return tl::unexpected<Error>(limits.error());
   return Json::parse(text, nullptr, false);
 }

@@ -14,7 +14,8 @@ using Json = nlohmann::ordered_json;
 inline constexpr size_t kMaxJsonDepth = 128;     // lists and objects in each other
 inline constexpr size_t kMaxJsonMembers = 4096;  // of one object: they are searched one by one
 
-// bad_file: no JSON, with the place; too_large: beyond these limits.
-[[nodiscard]] Result<Json> parse_json(std::string_view text);
+// bad_file: no JSON, with the place; too_large: beyond these limits. `most_depth`: at most
+// kMaxJsonDepth.
+[[nodiscard]] Result<Json> parse_json(std::string_view text, size_t most_depth = kMaxJsonDepth);
 
 }  // namespace hearth::protocol

@@ -4,11 +4,11 @@ namespace hearth::server {
 
 void Answer::take(const protocol::Delta& delta) {
   using Kind = protocol::Delta::Kind;
-  chances.insert(chances.end(), delta.chances.begin(), delta.chances.end());
   tokens.insert(tokens.end(), delta.tokens.begin(), delta.tokens.end());
   switch (delta.kind) {
     case Kind::content:
       content += delta.text;
+      chances.insert(chances.end(), delta.chances.begin(), delta.chances.end());
       return;
     case Kind::reasoning:
       reasoning += delta.text;

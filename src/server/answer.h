@@ -32,7 +32,7 @@ struct Answer {
   std::string content;
   std::string reasoning;
   std::vector<Call> calls;
-  std::vector<protocol::Chance> chances;
+  std::vector<protocol::Chance> chances;  // of the content
   std::vector<int32_t> tokens;
   protocol::Finished finished;
 

@@ -16,6 +16,9 @@
 
 namespace hearth::server {
 
+// Of bodies: parts of them go to a worker inside of a message, which may be kMaxJsonDepth deep.
+inline constexpr size_t kMaxBodyDepth = 100;
+
 // A request over HTTP, as routes see it.
 struct Call {
   std::string method;

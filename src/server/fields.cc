@@ -3,6 +3,22 @@
 #include <cmath>
 
 namespace hearth::server {
+namespace {
+
+// "messages[12].name" as "messages[].name".
+std::string without_places(std::string_view path) {
+  std::string out;
+  for (size_t i = 0; i < path.size(); ++i) {
+    out += path[i];
+    if (path[i] != '[') continue;
+    size_t end = i + 1;
+    while (end < path.size() && path[end] >= '0' && path[end] <= '9') ++end;
+    if (end < path.size() && path[end] == ']') i = end - 1;
+  }
+  return out;
+}
+
+}  // namespace
 
 Fields::Fields(const Json& object, std::string_view path)
     : Fields(object, path, std::make_shared<Notes>()) {}
@@ -162,6 +178,17 @@ std::optional<Fields> Fields::object(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<Fields> Fields::objects(std::string_view name, size_t most) {
+  const Json* value = list(name, most);
+  if (value == nullptr) return {};
+  std::vector<Fields> objects;
+  for (size_t i = 0; i < value->size(); ++i) {
+    objects.push_back(Fields((*value)[i], cat(path_of(name), "[", i, "]"), notes_));
+    if (!(*value)[i].is_object()) return {};
+  }
+  return objects;
+}
+
 void Fields::require(std::string_view name) {
   if (object_->is_object() && !has(name)) fail(name, "is missing");
 }
@@ -179,11 +206,11 @@ void Fields::forbid(std::string_view name, std::string_view why) {
 }
 
 std::vector<std::string> Fields::ignored() const {
-  std::vector<std::string> names;
+  std::set<std::string> names;
   for (const std::string& path : notes_->all) {
-    if (!notes_->read.contains(path)) names.push_back(path);
+    if (!notes_->read.contains(path)) names.insert(printable(without_places(path)));
   }
-  return names;
+  return {names.begin(), names.end()};
 }
 
 }  // namespace hearth::server

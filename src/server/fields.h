@@ -41,11 +41,15 @@ class Fields {
   // The members of a member; problems and what is not read count for this one too. None when it is
   // absent, null or no object.
   [[nodiscard]] std::optional<Fields> object(std::string_view name);
+  // Likewise for each object of a list; nothing when one is no object.
+  [[nodiscard]] std::vector<Fields> objects(std::string_view name, size_t most);
 
   // A problem when the member is absent or null.
   void require(std::string_view name);
   // Members that are understood, and change nothing here.
   void ignore(std::initializer_list<std::string_view> names);
+  // What a member holds and we could not use, under any name.
+  void ignore_part(std::string_view path) { notes_->all.insert(std::string(path)); }
   // A problem when the member is there, and is neither null, false, 0, "" nor empty.
   void forbid(std::string_view name, std::string_view why);
   // A problem with a member; `what` goes on behind its name, as in "must be below 3".
@@ -56,6 +60,7 @@ class Fields {
   [[nodiscard]] bool has(std::string_view name) const;  // and is not null
   [[nodiscard]] const std::optional<Problem>& problem() const { return notes_->problem; }
   // Paths of members that were ignored, or that nobody asked for: for the header x-ignored-fields.
+  // Places in lists are left out, as in "messages[].name": a path is told once.
   [[nodiscard]] std::vector<std::string> ignored() const;
 
  private:

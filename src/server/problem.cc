@@ -87,8 +87,12 @@ Json problem_json(Dialect dialect, const Problem& problem) {
   const Names names = names_of(problem.kind);
   if (dialect == Dialect::ollama) return {{"error", problem.message}};
   if (dialect == Dialect::anthropic) {
-    return {{"type", "error"},
-            {"error", {{"type", names.anthropic}, {"message", problem.message}}}};
+    // Clients look for these words to make a conversation shorter.
+    const std::string message = problem.kind == Problem::Kind::too_long
+                                    ? cat("prompt is too long: ", problem.prompt_tokens,
+                                          " tokens > ", problem.context, " maximum")
+                                    : problem.message;
+    return {{"type", "error"}, {"error", {{"type", names.anthropic}, {"message", message}}}};
   }
   Json error{{"message", problem.message},
              {"type", names.openai},

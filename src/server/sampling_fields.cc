@@ -62,34 +62,87 @@ void read_tools(Fields& fields, protocol::ChatPrompt& prompt, protocol::Generate
     }
     generate.tools.choice = Choice::required;
     generate.tools.only = (*named)["name"];
-    if (std::find(names.begin(), names.end(), generate.tools.only) == names.end())
-      return fields.fail("tool_choice", "names a function that is not in 'tools'");
   }
-  if (generate.tools.choice == Choice::required && names.empty())
-    fields.fail("tool_choice", "asks for a call, but 'tools' is empty");
+  check_tool_choice(fields, generate.tools, names);
 }
 
-void read_response_format(Fields& fields, protocol::Generate& generate) {
-  auto format = fields.object("response_format");
-  if (!format) return;
-  format->require("type");
-  const auto type = format->choice("type", {"text", "json_object", "json_schema"});
+Json read_function(Fields& tool, std::string_view schema_name) {
+  constexpr size_t kMaxName = 256;
+  tool.require("name");
+  const auto name = tool.text("name", kMaxName);
+  if (name && name->empty()) tool.fail("name", "must not be empty");
+  const auto description = tool.text("description");
+  const Json* schema = tool.any(schema_name);
+  if (schema != nullptr && !schema->is_object()) tool.fail(schema_name, "must be a JSON schema");
+  if (tool.problem()) return nullptr;
+  Json function{{"name", *name}};
+  if (description) function["description"] = *description;
+  if (schema != nullptr) {
+    function["parameters"] = *schema;
+  } else {
+    function["parameters"] = {{"type", "object"}, {"properties", Json::object()}};
+  }
+  return {{"type", "function"}, {"function", std::move(function)}};
+}
+
+void check_tool_choice(Fields& fields, const protocol::ToolUse& use,
+                       const std::vector<std::string>& names) {
+  if (use.choice != protocol::ToolUse::Choice::required) return;
+  if (names.empty()) return fields.fail("tool_choice", "asks for a call, but 'tools' is empty");
+  if (!use.only.empty() && std::find(names.begin(), names.end(), use.only) == names.end())
+    fields.fail("tool_choice", "names a function that is not in 'tools'");
+}
+
+namespace {
+
+// `nested`: the schema stands in a member of its own.
+void read_form(Fields& format, bool nested, protocol::Generate& generate) {
+  format.require("type");
+  const auto type = format.choice("type", {"text", "json_object", "json_schema"});
   if (!type || *type == 0) return;
   generate.form.kind = protocol::Form::Kind::json_object;
-  const Json* schema = format->any("schema");  // as llama-server and others take it
-  if (*type == 2 && schema == nullptr) {
-    format->require("json_schema");
-    auto inner = format->object("json_schema");
+  const Json* schema = format.any("schema");  // as llama-server and others take it
+  std::optional<Fields> inner;
+  if (*type == 2 && schema == nullptr && nested) {
+    format.require("json_schema");
+    inner = format.object("json_schema");
     if (!inner) return;
-    inner->require("schema");
-    schema = inner->any("schema");
+  }
+  Fields& holder = inner ? *inner : format;
+  if (*type == 2) {
+    holder.require("schema");
+    schema = holder.any("schema");
     // A grammar keeps any schema strictly, whatever it is called.
-    for (const char* const note : {"name", "description", "strict"}) (void)inner->any(note);
+    for (const char* const note : {"name", "description", "strict"}) (void)holder.any(note);
   }
   if (schema == nullptr) return;
   if (!schema->is_object() && !schema->is_boolean())
-    return format->fail("schema", "must be a JSON schema");
-  generate.form = {protocol::Form::Kind::json_schema, schema->dump()};
+    return holder.fail("schema", "must be a JSON schema");
+  generate.form = {protocol::Form::Kind::json_schema, text_of(*schema)};
+}
+
+}  // namespace
+
+void read_response_format(Fields& fields, protocol::Generate& generate) {
+  if (auto format = fields.object("response_format")) read_form(*format, true, generate);
+}
+
+void read_form(Fields& format, protocol::Generate& generate) { read_form(format, false, generate); }
+
+void read_stops(Fields& fields, std::string_view name, protocol::Generate& generate) {
+  generate.stops = fields.texts(name, kMaxStops);
+  for (const std::string& stop : generate.stops) {
+    if (stop.empty()) fields.fail(name, "must not hold an empty text");
+  }
+}
+
+void read_effort(Fields& fields, std::string_view name, protocol::ChatPrompt& prompt) {
+  constexpr const char* kEfforts[]{"none", "minimal", "low", "medium", "high", "xhigh", "max"};
+  const auto effort =
+      fields.choice(name, {"none", "minimal", "low", "medium", "high", "xhigh", "max"});
+  if (!effort) return;
+  prompt.variables["enable_thinking"] = *effort > 0;
+  prompt.variables["reasoning_effort"] = kEfforts[*effort];
 }
 
 }  // namespace hearth::server
