@@ -7,6 +7,7 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 
 #include "base/utf8.h"
+#include "os/system.h"
 
 namespace hearth::http {
 namespace {
@@ -197,9 +198,10 @@ class Connection final : public Exchange {
               .captures = std::move(captures_),
               .query = std::move(target_.query),
               .headers = headers,
-              .client = client_of(headers)};
+              .client = client_of(headers),
+              .now = os::unix_seconds()};
     if (!body.empty()) {
-      Result<protocol::Json> json = protocol::parse_json(body);
+      Result<protocol::Json> json = protocol::parse_json(body, server::kMaxBodyDepth);
       if (!json) {
         co_return co_await refuse({json.error().code == ErrorCode::too_large
                                        ? Problem::Kind::too_large

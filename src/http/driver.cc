@@ -165,7 +165,12 @@ asio::awaitable<void> Driver::ask(Exchange& exchange, AskPlan plan, Dialect dial
     co_return;
   }
   const auto card = pool_.find(lease->name());
-  Reply reply = Reply::of(plan.shape(item->tell, *card));
+  const auto shaped = plan.shape(item->tell, *card);
+  if (!shaped) {
+    (void)co_await exchange.respond(reply_of(dialect, shaped.error()));
+    co_return;
+  }
+  Reply reply = Reply::of(*shaped);
   reply.headers = headers_of(plan.ignored);
   (void)co_await exchange.respond(reply);
 }

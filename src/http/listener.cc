@@ -21,6 +21,10 @@ std::vector<server::Route> all_routes() {
     std::move(routes.begin(), routes.end(), std::back_inserter(all));
   };
   add(server::openai_routes());
+  add(server::responses_routes());
+  add(server::anthropic_routes());
+  add(server::ollama_routes());
+  add(server::llama_routes());
   return all;
 }
 

@@ -19,7 +19,7 @@ void expect_round_trip(const T& message, const Decode& decode) {
 Generate some_generate() {
   Generate generate;
   generate.prompt =
-      ChatPrompt{Json{{"messages", {{{"role", "user"}, {"content", "Hi \u00e9"}}}}}, true};
+      ChatPrompt{Json{{"messages", {{{"role", "user"}, {"content", "Hi \u00e9"}}}}}, true, {1, 9}};
   generate.sampling.seed = UINT64_MAX;
   generate.sampling.temperature = 0.25f;
   generate.logit_bias = {{int32_t{7}, -1e9f}, {std::string("word"), 2}};
@@ -28,6 +28,7 @@ Generate some_generate() {
   generate.form = {Form::Kind::json_schema, R"({"type":"object"})"};
   generate.tools = {ToolUse::Choice::required, "f", false};
   generate.chances = 5;
+  generate.show_prompt = true;
   generate.adapters = std::vector<AdapterScale>{{1, 0.5f}};
   generate.client = 99;
   return generate;
@@ -51,19 +52,20 @@ TEST(CodecTest, EventsAreReadAsWritten) {
   Loaded loaded;
   loaded.chat_template = "{{ \xFF }}";
   loaded.warnings = {"one", "\xC3"};
-  Delta delta{Delta::Kind::call_arguments, 2, "{\"a\":", {}, {5, 6}};
+  Delta delta{Delta::Kind::call_arguments, 2, "{\"a\":", {}, {5, 6}, 0.25};
   delta.chances = {{5, -0.5f, "\xE2\x82", {{6, -1.5f, "x", {}}}}};
-  const std::vector<Tell> tells = {loaded,
-                                   Started{3, 1},
-                                   Reading{10, 4, 8},
-                                   delta,
-                                   Finished{Finish::stop, "\n", 1, 2, 3, 4, 5, true, 0.5, 1, 2},
-                                   Failed{Failed::Reason::too_long, "too long", 10, 5},
-                                   Embedded{{"AAAA"}, {4}},
-                                   Ranked{{0.5, -1}, 9},
-                                   Tokens{{1}, {"\xFF"}},
-                                   Text{"\xFE", 3},
-                                   Status{1, {{true, 5, 6}}, 1, 2, 3, 4, 5, 6, 7, 0.5, 1.5, 8}};
+  const std::vector<Tell> tells = {
+      loaded,
+      Started{3, 1},
+      Reading{10, 4, 8, 0.5},
+      delta,
+      Finished{Finish::stop, "\n", 1, 2, 3, 4, 5, true, 0.5, 1, 2, {7}},
+      Failed{Failed::Reason::too_long, "too long", 10, 5},
+      Embedded{{"AAAA"}, {4}},
+      Ranked{{0.5, -1}, 9},
+      Tokens{{1}, {"\xFF"}},
+      Text{"\xFE", 3},
+      Status{1, {{true, 5, 6}}, 1, 2, 3, 4, 5, 6, 7, 0.5, 1.5, 8}};
   for (const Tell& tell : tells) expect_round_trip(Event{42, tell}, decode_event);
 }
 

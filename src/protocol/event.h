@@ -51,6 +51,7 @@ struct Reading {
   uint64_t total = 0;
   uint64_t remembered = 0;
   uint64_t done = 0;
+  double seconds = 0;  // since reading began
 };
 
 // A token with what its chance was, as the model saw it before sampling.
@@ -69,9 +70,9 @@ struct Delta {
   // Goes on with the text or the JSON of arguments. call_begin: the tool's name; call_end: the id
   // that the model gave, or ""; call_discard: nothing, the call was none.
   std::string text{};
-  std::vector<Chance>
-      chances{};  // of the tokens chosen since the last piece, if they were asked for
-  std::vector<int32_t> tokens{};  // likewise
+  std::vector<Chance> chances{};  // of the tokens, if they were asked for
+  std::vector<int32_t> tokens{};  // chosen since the last piece
+  double seconds = 0;             // since the first token was chosen
 };
 
 enum class Finish {
@@ -95,6 +96,7 @@ struct Finished {
   double waited_seconds = 0;
   double prompt_seconds = 0;
   double answer_seconds = 0;
+  std::vector<int32_t> prompt{};  // its tokens, with Generate::show_prompt
 };
 
 // The last event of a request that failed.

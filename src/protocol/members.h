@@ -54,6 +54,7 @@ template <class V>
 void members(Is<ChatPrompt> auto& m, V& visit) {
   visit("variables", m.variables);
   visit("continue_last", m.continue_last);
+  visit("before", m.before);
 }
 
 template <class V>
@@ -115,6 +116,7 @@ void members(Is<Generate> auto& m, V& visit) {
   visit("take_apart", m.take_apart);
   visit("reasoning_tokens", m.reasoning_tokens);
   visit("chances", m.chances);
+  visit("show_prompt", m.show_prompt);
   visit("reuse", m.reuse);
   visit("overflow", m.overflow);
   visit("adapters", m.adapters);
@@ -229,6 +231,7 @@ void members(Is<Reading> auto& m, V& visit) {
   visit("total", m.total);
   visit("remembered", m.remembered);
   visit("done", m.done);
+  visit("seconds", m.seconds);
 }
 
 template <class V>
@@ -246,6 +249,7 @@ void members(Is<Delta> auto& m, V& visit) {
   visit("text", m.text);
   visit("chances", m.chances);
   visit("tokens", m.tokens);
+  visit("seconds", m.seconds);
 }
 
 template <class V>
@@ -261,6 +265,7 @@ void members(Is<Finished> auto& m, V& visit) {
   visit("waited_seconds", m.waited_seconds);
   visit("prompt_seconds", m.prompt_seconds);
   visit("answer_seconds", m.answer_seconds);
+  visit("prompt", m.prompt);
 }
 
 template <class V>

@@ -25,14 +25,15 @@ struct ChatPrompt {
   // else that it may read (enable_thinking, documents, ...).
   Json variables = Json::object();
   bool continue_last = false;  // the last message is the assistant's, and the answer goes on in it
+  std::vector<int32_t> before{};  // tokens of earlier turns, in front of what the template writes
 };
 
 // The middle of a text.
 struct InfillPrompt {
   std::string prefix;
   std::string suffix;
-  std::vector<std::pair<std::string, std::string>> files;  // name and text of others around it
-  std::string middle;                                      // how it begins
+  std::vector<std::pair<std::string, std::string>> files{};  // name and text of others around it
+  std::string middle{};                                      // how it begins
 };
 
 using Prompt = std::variant<PlainPrompt, ChatPrompt, InfillPrompt>;
@@ -57,7 +58,7 @@ enum class Overflow { refuse, drop_oldest };
 
 struct LogitBias {
   std::variant<int32_t, std::string> token;  // every token of a text
-  float bias = 0;                            // added; minus infinity: never chosen
+  float bias = 0;                            // added; -1e9 or less: never chosen
 };
 
 struct AdapterScale {
@@ -79,6 +80,7 @@ struct Generate {
   bool take_apart = false;
   std::optional<uint64_t> reasoning_tokens{};  // at most; then the answer begins
   std::optional<uint32_t> chances{};           // of each token, with so many others
+  bool show_prompt = false;                    // its tokens come with Finished
   bool reuse = true;                           // what is remembered of the prompt need not be read
   Overflow overflow = Overflow::refuse;
   std::optional<std::vector<AdapterScale>> adapters{};  // none: as they were loaded

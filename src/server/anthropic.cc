@@ -2,6 +2,7 @@
 
 #include "server/api.h"
 #include "server/messages.h"
+#include "server/prompt_fields.h"
 #include "server/sampling_fields.h"
 
 namespace hearth::server {
@@ -90,7 +91,7 @@ Answerable<Plan> messages(const Call& call, Server& server) {
   fields.require("max_tokens");
   if (const auto most = fields.integer("max_tokens", 1, INT64_MAX))
     generate.max_tokens = static_cast<uint64_t>(*most);
-  read_stops(fields, "stop_sequences", generate);
+  generate.stops = read_stops(fields, "stop_sequences");
   read_prompt(fields, generate);
   generate.take_apart = true;
   generate.client = call.client;

@@ -28,6 +28,7 @@ struct Call {
   std::map<std::string, std::string> headers{};  // names in lower case
   Json body{};                                   // null when there is none
   uint64_t client = 0;                           // who asks, for fair shares
+  int64_t now = 0;                               // when it came, in seconds since 1970
 };
 
 // An answer of a model is asked for.
@@ -41,7 +42,7 @@ struct AskPlan {
   std::string model{};
   protocol::Ask ask;
   // From Embedded, Ranked, Tokens, Text or whatever `ask` gives.
-  std::function<Json(const protocol::Tell& tell, const ModelCard& model)> shape;
+  std::function<Answerable<Json>(const protocol::Tell& tell, const ModelCard& model)> shape;
   std::vector<std::string> ignored{};
 };
 

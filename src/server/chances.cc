@@ -1,30 +1,32 @@
 #include "server/chances.h"
 
-#include <algorithm>
-
 namespace hearth::server {
 namespace {
 
-Json logprob_of(const protocol::Chance& chance) {
-  Json bytes = Json::array();
+Json without_others(const protocol::Chance& chance, bool with_id) {
+  Json json = Json::object();
+  if (with_id) json["id"] = chance.token;
+  json["token"] = chance.bytes;
+  json["logprob"] = chance.log_probability;
+  Json& bytes = json["bytes"] = Json::array();
   for (const char byte : chance.bytes) bytes.push_back(static_cast<uint8_t>(byte));
-  // JSON has no infinity; this is what OpenAI writes for it.
-  return {{"token", chance.bytes},
-          {"logprob", std::max(chance.log_probability, -9999.0f)},
-          {"bytes", std::move(bytes)}};
+  return json;
 }
 
 }  // namespace
 
-Json logprobs_of(std::span<const protocol::Chance> chances) {
-  Json all = Json::array();
-  for (const protocol::Chance& chance : chances) {
-    Json one = logprob_of(chance);
-    Json& others = one["top_logprobs"] = Json::array();
-    for (const protocol::Chance& other : chance.others) others.push_back(logprob_of(other));
-    all.push_back(std::move(one));
-  }
-  return all;
+Json chance_json(const protocol::Chance& chance, bool with_id) {
+  Json json = without_others(chance, with_id);
+  Json& others = json["top_logprobs"] = Json::array();
+  for (const protocol::Chance& other : chance.others)
+    others.push_back(without_others(other, with_id));
+  return json;
+}
+
+Json chances_json(std::span<const protocol::Chance> chances, bool with_id) {
+  Json list = Json::array();
+  for (const protocol::Chance& chance : chances) list.push_back(chance_json(chance, with_id));
+  return list;
 }
 
 }  // namespace hearth::server

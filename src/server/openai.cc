@@ -2,17 +2,17 @@
 // others have it.
 #include "server/openai.h"
 
-#include <cstring>
+#include <algorithm>
 
-#include "base/base64.h"
 #include "server/api.h"
 #include "server/messages.h"
+#include "server/prompt_fields.h"
 #include "server/sampling_fields.h"
+#include "server/vectors.h"
 
 namespace hearth::server {
 namespace {
 
-constexpr size_t kMaxInputs = 2048;
 constexpr size_t kMaxDocuments = 10000;
 constexpr int64_t kMaxTopLogprobs = 20;
 
@@ -85,12 +85,7 @@ void read_chat_prompt(Fields& fields, AnswerRequest& request) {
   }
   if (const auto thinks = fields.boolean("enable_thinking"))
     prompt.variables["enable_thinking"] = *thinks;
-  if (const auto effort = fields.choice("reasoning_effort",
-                                        {"none", "minimal", "low", "medium", "high", "xhigh"})) {
-    constexpr const char* kEfforts[] = {"none", "minimal", "low", "medium", "high", "high"};
-    prompt.variables["reasoning_effort"] = kEfforts[*effort];
-    if (*effort == 0) prompt.variables["enable_thinking"] = false;
-  }
+  read_effort(fields, "reasoning_effort", prompt);
   const auto adds = fields.boolean("add_generation_prompt");
   prompt.continue_last = fields.boolean("continue_final_message").value_or(false);
   if (prompt.continue_last && adds.value_or(false)) {
@@ -133,28 +128,6 @@ Answerable<Plan> chat(const Call& call, Server& server) {
   return AnswerPlan{std::move(request), chat_format(with_usage)};
 }
 
-// A text, tokens, or a mixed list; a list of one text counts as that text.
-std::optional<protocol::PlainPrompt> plain_prompt(const Json& json) {
-  protocol::PlainPrompt prompt;
-  if (json.is_string()) return protocol::PlainPrompt{json.get<std::string>()};
-  if (!json.is_array() || json.empty()) return std::nullopt;
-  if (json.size() == 1 && json[0].is_array()) return plain_prompt(json[0]);
-  for (const Json& part : json) {
-    if (part.is_string()) {
-      prompt.emplace_back(part.get<std::string>());
-      if (json.size() > 1 && json[0].is_string() && json[1].is_string()) return std::nullopt;
-    } else if (part.is_number_integer() && part.get<int64_t>() >= 0 &&
-               part.get<int64_t>() <= INT32_MAX) {
-      if (prompt.empty() || !std::holds_alternative<std::vector<int32_t>>(prompt.back()))
-        prompt.emplace_back(std::vector<int32_t>{});
-      std::get<std::vector<int32_t>>(prompt.back()).push_back(part.get<int32_t>());
-    } else {
-      return std::nullopt;
-    }
-  }
-  return prompt;
-}
-
 Answerable<Plan> completion(const Call& call, Server& server) {
   Fields fields(call.body);
   AnswerRequest request;
@@ -164,9 +137,9 @@ Answerable<Plan> completion(const Call& call, Server& server) {
   fields.require("prompt");
   std::string echo;
   if (const Json* const json = fields.any("prompt")) {
-    auto prompt = plain_prompt(*json);
+    auto prompt = check_prompt(*json, "prompt");
     if (!prompt) {
-      fields.fail("prompt", "must be one text, or one list of tokens: send several one by one");
+      fields.fail(std::move(prompt).error());
     } else {
       const bool wants_echo = fields.boolean("echo").value_or(false);
       if (wants_echo && !json->is_string()) fields.fail("echo", "needs 'prompt' to be a text");
@@ -198,53 +171,24 @@ Answerable<Plan> completion(const Call& call, Server& server) {
   return AnswerPlan{std::move(request), completion_format(with_usage, std::move(echo))};
 }
 
-// Texts, or lists of tokens.
-std::optional<std::vector<protocol::PromptPart>> inputs_of(const Json& json) {
-  std::vector<protocol::PromptPart> inputs;
-  if (json.is_string()) return std::vector<protocol::PromptPart>{json.get<std::string>()};
-  if (!json.is_array() || json.empty()) return std::nullopt;
-  const bool numbers = json[0].is_number();
-  const auto add_tokens = [&](const Json& list) {
-    std::vector<int32_t> tokens;
-    for (const Json& each : list) {
-      if (!each.is_number_integer() || each.get<int64_t>() < 0 || each.get<int64_t>() > INT32_MAX)
-        return false;
-      tokens.push_back(each.get<int32_t>());
-    }
-    inputs.emplace_back(std::move(tokens));
-    return true;
-  };
-  if (numbers) return add_tokens(json) ? std::optional(inputs) : std::nullopt;
-  for (const Json& each : json) {
-    if (each.is_string()) {
-      inputs.emplace_back(each.get<std::string>());
-    } else if (!each.is_array() || !add_tokens(each)) {
-      return std::nullopt;
-    }
-  }
-  return inputs;
-}
-
-std::vector<float> floats_of(const std::string& vector) {
-  const std::string bytes = from_base64(vector).value_or("");
-  std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
-  return values;
-}
-
-Json embeddings_json(const protocol::Embedded& embedded, const std::string& model, bool as_base64) {
+Answerable<Json> embeddings_json(const protocol::Embedded& embedded, const std::string& model,
+                                 bool as_base64, std::optional<uint64_t> dimensions) {
   Json data = Json::array();
   uint64_t tokens = 0;
   for (size_t i = 0; i < embedded.vectors.size(); ++i) {
-    const Json vector =
-        as_base64 ? Json(embedded.vectors[i]) : Json(floats_of(embedded.vectors[i]));
-    data.push_back({{"object", "embedding"}, {"index", i}, {"embedding", vector}});
+    Json vector = embedded.vectors[i];
+    if (!as_base64 || dimensions) {
+      const auto floats = floats_of(embedded.vectors[i], dimensions);
+      if (!floats) return tl::unexpected<Problem>(floats.error());
+      vector = as_base64 ? Json(base64_of(*floats)) : Json(*floats);
+    }
+    data.push_back({{"object", "embedding"}, {"index", i}, {"embedding", std::move(vector)}});
     tokens += i < embedded.tokens.size() ? embedded.tokens[i] : 0;
   }
-  return {{"object", "list"},
-          {"data", std::move(data)},
-          {"model", model},
-          {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
+  return Json{{"object", "list"},
+              {"data", std::move(data)},
+              {"model", model},
+              {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
 }
 
 Answerable<Plan> embeddings(const Call& call, Server&) {
@@ -254,23 +198,24 @@ Answerable<Plan> embeddings(const Call& call, Server&) {
   protocol::Embed embed;
   fields.require("input");
   if (const Json* const input = fields.any("input")) {
-    auto inputs = inputs_of(*input);
-    if (!inputs || inputs->size() > kMaxInputs) {
-      fields.fail("input", cat("must be a text, a list of at most ", kMaxInputs,
-                               " texts, or such of tokens"));
+    auto inputs = check_inputs(*input, "input");
+    if (!inputs) {
+      fields.fail(std::move(inputs).error());
     } else {
       embed.inputs = *std::move(inputs);
     }
   }
   const auto encoding = fields.choice("encoding_format", {"float", "base64"});
-  fields.forbid("dimensions", "cannot be chosen: the model's vectors have a fixed length");
+  const auto length = fields.integer("dimensions", 1, INT32_MAX);
+  const auto dimensions =
+      length ? std::optional<uint64_t>(static_cast<uint64_t>(*length)) : std::nullopt;
   ignore_known(fields);
   if (fields.problem()) return tl::unexpected<Problem>(*fields.problem());
   plan.ignored = fields.ignored();
   plan.ask = std::move(embed);
-  plan.shape = [as_base64 = encoding == size_t{1}](const protocol::Tell& tell,
-                                                   const ModelCard& card) {
-    return embeddings_json(std::get<protocol::Embedded>(tell), card.name, as_base64);
+  plan.shape = [as_base64 = encoding == size_t{1}, dimensions](
+                   const protocol::Tell& tell, const ModelCard& card) -> Answerable<Json> {
+    return embeddings_json(std::get<protocol::Embedded>(tell), card.name, as_base64, dimensions);
   };
   return plan;
 }
@@ -292,8 +237,8 @@ Answerable<Plan> rerank(const Call& call, Server&) {
   ignore_known(fields);
   if (fields.problem()) return tl::unexpected<Problem>(*fields.problem());
   plan.ignored = fields.ignored();
-  plan.shape = [documents = rerank.documents, most, plain, with_text](const protocol::Tell& tell,
-                                                                      const ModelCard& card) {
+  plan.shape = [documents = rerank.documents, most, plain, with_text](
+                   const protocol::Tell& tell, const ModelCard& card) -> Json {
     const auto& ranked = std::get<protocol::Ranked>(tell);
     std::vector<size_t> order(ranked.scores.size());
     for (size_t i = 0; i < order.size(); ++i) order[i] = i;

@@ -17,9 +17,6 @@ void ignore_known(Fields& fields);
 // {"prompt_tokens", "completion_tokens", "total_tokens", ...} of all answers to one prompt.
 [[nodiscard]] Json usage_of(std::span<const Answer> answers);
 
-// llama-server's numbers of one answer.
-[[nodiscard]] Json timings_of(const protocol::Finished& finished);
-
 // stop, length or tool_calls.
 [[nodiscard]] std::string_view finish_reason_of(const protocol::Finished& finished);
 

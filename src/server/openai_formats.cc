@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "server/openai.h"
+#include "server/timings.h"
 
 namespace hearth::server {
 namespace {
@@ -18,7 +19,7 @@ class OpenaiFormat : public AnswerFormat {
       Json last = head(chunk_kind_);
       last["choices"] = Json::array();
       last["usage"] = usage_of(answers_);
-      last["timings"] = timings_of(answers_.front().finished);
+      last["timings"] = timings_json(answers_.front().finished);
       last["hearth"] = origin_of(facts());
       out += sse(last);
     }
@@ -41,7 +42,7 @@ class OpenaiFormat : public AnswerFormat {
     Json all = head(kind_);
     all["choices"] = Json::array();
     all["usage"] = usage_of(answers);
-    all["timings"] = timings_of(answers.front().finished);
+    all["timings"] = timings_json(answers.front().finished);
     all["hearth"] = origin_of(facts());
     return all;
   }

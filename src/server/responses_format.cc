@@ -167,7 +167,7 @@ Json ResponseFormat::whole(std::span<const Answer> answers) {
   const Answer& answer = answers.empty() ? kNone : answers.front();
   const PartKind& reasoning = setup_.summary ? kSummary : kReasoning;
   if (!answer.reasoning.empty()) show(reasoning, answer.reasoning, Json::array());
-  if (!answer.content.empty()) show(kMessage, answer.content, logprobs_of(answer.chances));
+  if (!answer.content.empty()) show(kMessage, answer.content, chances_json(answer.chances));
   for (const Answer::Call& call : answer.calls) show(call);
   finish(answer.finished);
   return response();
@@ -204,7 +204,7 @@ std::string ResponseFormat::problem(const Problem& problem) {
 void ResponseFormat::take(const Delta& delta) {
   switch (delta.kind) {
     case Delta::Kind::content:
-      return show(kMessage, delta.text, logprobs_of(delta.chances));
+      return show(kMessage, delta.text, chances_json(delta.chances));
     case Delta::Kind::reasoning:
       return show(setup_.summary ? kSummary : kReasoning, delta.text, Json::array());
     case Delta::Kind::call_begin:

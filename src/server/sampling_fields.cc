@@ -20,15 +20,15 @@ void set(std::optional<int64_t> from, int32_t& to) {
 void read_sampling(Fields& fields, const Options& options, AnswerRequest& request) {
   sample::SamplingParams& sampling = request.generate.sampling;
   sampling = options.sampling;
-  set(fields.number("temperature", 0, 1000), sampling.temperature);
+  set(fields.number("temperature", 0, 100), sampling.temperature);
   set(fields.integer("top_k", -1, INT32_MAX), sampling.top_k);
   if (sampling.top_k < 0) sampling.top_k = 0;
   set(fields.number("top_p", 0, 1), sampling.top_p);
   set(fields.number("min_p", 0, 1), sampling.min_p);
-  set(fields.number("repeat_penalty", 0.001, 1000), sampling.repeat_penalty);
+  set(fields.number("repeat_penalty", 0.001, 100), sampling.repeat_penalty);
   set(fields.integer("repeat_last_n", -1, INT32_MAX), sampling.penalty_window);
-  set(fields.number("presence_penalty", -1000, 1000), sampling.presence_penalty);
-  set(fields.number("frequency_penalty", -1000, 1000), sampling.frequency_penalty);
+  set(fields.number("presence_penalty", -100, 100), sampling.presence_penalty);
+  set(fields.number("frequency_penalty", -100, 100), sampling.frequency_penalty);
   request.seed = fields.seed("seed");
   if (request.seed == UINT64_MAX) request.seed.reset();  // -1
 }
@@ -128,13 +128,6 @@ void read_response_format(Fields& fields, protocol::Generate& generate) {
 }
 
 void read_form(Fields& format, protocol::Generate& generate) { read_form(format, false, generate); }
-
-void read_stops(Fields& fields, std::string_view name, protocol::Generate& generate) {
-  generate.stops = fields.texts(name, kMaxStops);
-  for (const std::string& stop : generate.stops) {
-    if (stop.empty()) fields.fail(name, "must not hold an empty text");
-  }
-}
 
 void read_effort(Fields& fields, std::string_view name, protocol::ChatPrompt& prompt) {
   constexpr const char* kEfforts[]{"none", "minimal", "low", "medium", "high", "xhigh", "max"};

@@ -7,8 +7,6 @@
 
 namespace hearth::server {
 
-inline constexpr size_t kMaxStops = 64;
-
 // temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, presence_penalty,
 // frequency_penalty and seed (-1: a new one), with OpenAI's and llama-server's ranges. `request`
 // begins with what the person who started the server chose.
@@ -29,9 +27,6 @@ void check_tool_choice(Fields& fields, const protocol::ToolUse& use,
 void read_response_format(Fields& fields, protocol::Generate& generate);
 // The same with the schema beside the type.
 void read_form(Fields& format, protocol::Generate& generate);
-
-// Texts that end the answer.
-void read_stops(Fields& fields, std::string_view name, protocol::Generate& generate);
 
 // How much a model shall think: none, minimal, low, medium, high, xhigh or max. Templates know it
 // by either of two variables, or not at all.

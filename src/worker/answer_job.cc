@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "os/system.h"
+
 namespace hearth::worker {
 namespace {
 
@@ -79,6 +81,7 @@ void AnswerJob::send(const text::ReplyEvent& event) {
 void AnswerJob::send(protocol::Delta delta) {
   delta.chances = std::exchange(chances_, {});
   delta.tokens = std::exchange(tokens_, {});
+  if (began_) delta.seconds = os::monotonic_seconds() - *began_;
   tell_(std::move(delta));
 }
 
@@ -108,7 +111,8 @@ void AnswerJob::finish(const Result<engine::GenerateResult>& result, const std::
       .malformed = malformed_,
       .waited_seconds = std::max(0.0, result->first_token_seconds - result->prompt_seconds),
       .prompt_seconds = result->prompt_seconds,
-      .answer_seconds = result->answer_seconds});
+      .answer_seconds = result->answer_seconds,
+      .prompt = std::move(parts_.prompt)});
 }
 
 std::optional<text::Token> AnswerJob::forced() {
@@ -128,6 +132,7 @@ bool AnswerJob::constrained() const { return !in_reasoning() && opening_.empty()
 
 void AnswerJob::chosen(const engine::ChosenToken& token) {
   if (in_reasoning()) ++reasoned_;
+  if (!began_) began_ = os::monotonic_seconds();
   tokens_.push_back(token.token);
   if (!parts_.chances) return;
   protocol::Chance chance = chance_of(token.token, token.log_probability);

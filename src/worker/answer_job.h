@@ -26,6 +26,7 @@ class AnswerJob final : public engine::Steering {
     std::string reasoning_end{};                 // mark that ends reasoning
     std::optional<uint64_t> reasoning_tokens{};  // at most
     bool chances = false;
+    std::vector<text::Token> prompt{};  // to be told at the end
   };
 
   // All must outlive the job.
@@ -54,6 +55,7 @@ class AnswerJob final : public engine::Steering {
   std::deque<text::Token> opening_;        // still to be written
   std::deque<text::Token> reasoning_end_;  // likewise, once it has begun
   uint64_t reasoned_ = 0;                  // tokens
+  std::optional<double> began_;            // when the first token was chosen, in seconds
   uint64_t calls_ = 0;
   bool malformed_ = false;
   std::vector<protocol::Chance> chances_;  // not yet sent

@@ -109,6 +109,7 @@ Result<engine::Job> Host::job_of(uint64_t id, protocol::Generate& generate,
     parts.tools = text::ReplyTools::read(chat->variables["tools"].dump());
   HEARTH_CHECK(add_constraint(generate, parts, job));
   job.prompt = std::move(prompt.tokens);
+  if (generate.show_prompt) parts.prompt = job.prompt;
   job.sampling = generate.sampling;
   job.client = generate.client;
   job.generate.max_tokens =

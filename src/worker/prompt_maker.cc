@@ -168,6 +168,12 @@ Result<MadePrompt> PromptMaker::make_chat(const protocol::ChatPrompt& chat) cons
     made.end = last.substr(last.size() - std::min(last.size(), kPromptEnd));
   }
   made.tokens = encode(pieces);
+  if (!chat.before.empty()) {
+    // A token that begins a text stands in front of the earlier turns.
+    const text::Vocab& vocab = tokenizer_.vocab();
+    if (vocab.add_bos() && vocab.bos()) made.tokens.erase(made.tokens.begin());
+    made.tokens.insert(made.tokens.begin(), chat.before.begin(), chat.before.end());
+  }
   return made;
 }
 
