@@ -1,0 +1,23 @@
+import { current } from "../chats";
+import { shownPath } from "../conversation";
+import { grouped } from "../errors";
+import { contextSize } from "../server";
+
+/** How much of the context the last answer filled, where the server says so. */
+export function ContextUse() {
+  const size = contextSize.value;
+  const shown = current.value;
+  const info = shown
+    ? shownPath(shown).findLast((m) => m.info?.promptTokens !== undefined)?.info
+    : undefined;
+  if (size === null) return <span />;
+  const used = info ? (info.promptTokens ?? 0) + (info.answerTokens ?? 0) : null;
+  if (used === null) return <span class="context">Context {grouped(size)} tokens</span>;
+  return (
+    <span class="context">
+      <meter aria-label="Context used" min={0} max={size} high={size * 0.85} optimum={0}
+             value={Math.min(used, size)} />
+      Context {grouped(used)} of {grouped(size)}
+    </span>
+  );
+}
