@@ -19,7 +19,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     reportCompressedSize: false,
+    // The page carries the code of others; their licences go with it.
+    license: { fileName: "licenses.md" },
   },
   server: { proxy: { "/v1": target, "/props": target } },
-  test: { environment: "jsdom", include: ["test/**/*.test.ts"] },
+  test: { environment: "jsdom", include: ["test/**/*.test.ts"], testTimeout: 120_000 },
 });

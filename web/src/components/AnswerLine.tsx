@@ -4,6 +4,7 @@ import { serverPlace, shortName } from "../server";
 import type { AnswerInfo } from "../types";
 
 function seconds(ms: number): string {
+  if (ms < 99.5) return `${Math.round(ms)} ms`;
   return ms < 9950 ? `${(ms / 1000).toFixed(ms < 995 ? 2 : 1)} s` : `${grouped(ms / 1000)} s`;
 }
 

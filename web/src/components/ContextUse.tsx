@@ -15,8 +15,11 @@ export function ContextUse() {
   if (used === null) return <span class="context">Context {grouped(size)} tokens</span>;
   return (
     <span class="context">
-      <meter aria-label="Context used" min={0} max={size} high={size * 0.85} optimum={0}
-             value={Math.min(used, size)} />
+      <svg class={used > size * 0.85 ? "gauge full" : "gauge"} viewBox="0 0 100 10"
+           preserveAspectRatio="none" role="meter" aria-label="Context used" aria-valuemin={0}
+           aria-valuemax={size} aria-valuenow={used}>
+        <rect width={Math.min(100, (100 * used) / size)} height={10} />
+      </svg>
       Context {grouped(used)} of {grouped(size)}
     </span>
   );

@@ -25,7 +25,7 @@ export function Header() {
       <ModelPicker />
       <span class="where">on {serverPlace()}</span>
       <span class="grow" />
-      <button type="button" class="icon-button" aria-label="Settings" title="Settings"
+      <button type="button" class="icon-button only-narrow" aria-label="Settings" title="Settings"
               onClick={() => (settingsOpen.value = true)}><Icon name="sliders" /></button>
     </header>
   );

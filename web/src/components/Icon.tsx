@@ -2,7 +2,7 @@ const paths = {
   menu: "M4 7h16M4 12h16M4 17h16",
   pen: "M4 20h4L19 9l-4-4L4 16v4zM13.5 6.5l4 4",
   plus: "M12 5v14M5 12h14",
-  text: "M5 6h14M5 10.5h14M5 15h9",
+  text: "M5 7h14M5 12h14M5 17h9",
   search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13zM15.5 15.5 20 20",
   trash: "M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7",
   copy: "M9 9V5h10v10h-4M5 9h10v10H5z",

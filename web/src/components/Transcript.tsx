@@ -24,25 +24,34 @@ function onCopy(event: MouseEvent) {
 }
 
 /** A column that follows what is written at its end, until someone scrolls up. */
-export function Follow({ id, children }: { id: string; children: ComponentChildren }) {
+export function Follow({ id, count, children }: {
+  id: string; count: number; children: ComponentChildren;
+}) {
   const scroll = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
   const away = useSignal(false);
-  const toEnd = () => (scroll.current!.scrollTop = scroll.current!.scrollHeight);
+  const top = useRef(0);
+  const toEnd = () => {
+    follows.current = true;
+    scroll.current!.scrollTop = scroll.current!.scrollHeight;
+  };
   const look = () => {
     const { scrollTop, scrollHeight, clientHeight } = scroll.current!;
-    follows.current = scrollHeight - scrollTop - clientHeight < kNearEnd;
+    // What grows moves the end away; only a person scrolls up.
+    if (scrollHeight - scrollTop - clientHeight < kNearEnd) follows.current = true;
+    else if (scrollTop < top.current) follows.current = false;
+    top.current = scrollTop;
     away.value = !follows.current;
   };
   useLayoutEffect(() => {
-    follows.current = true;
     toEnd();
     const observer = new ResizeObserver(() => (follows.current ? toEnd() : look()));
     observer.observe(content.current!);
     observer.observe(scroll.current!);
     return () => observer.disconnect();
   }, [id]);
+  useLayoutEffect(toEnd, [count]);
   return (
     <div class="follow">
       <div class="scroller" ref={scroll} onScroll={look} onClick={onCopy}>
@@ -64,7 +73,7 @@ export function Transcript({ conversation }: { conversation: Conversation }) {
   const busy = runs.value.has(meta.id);
   const start = path.findIndex((message) => message.id === meta.start);
   return (
-    <Follow id={meta.id}>
+    <Follow id={meta.id} count={messages.size}>
       <h1 class="offscreen">{meta.title}</h1>
       {path.map((message, i) => {
         const Part = message.role === "user" ? UserMessage : Answer;

@@ -62,12 +62,21 @@ export class Blocks {
     const settled = finished ? tokens.length : last && tail.indexOf("\n", start) >= 0 ? solid : 0;
     this.open = [];
     tokens.forEach((token, i) => {
-      if (i < settled) this.from += token.raw.length;
+      if (i < settled) {
+        this.from += token.raw.length;
+        if (token.type === "def") this.define(token as Tokens.Def);
+      }
       if (token.type === "space") return;
       const list = i < settled ? this.done : this.open;
       list.push({ source: token.raw, token, open: i >= settled });
     });
     if (!finished && settled === solid && last?.type === "code") this.openFence(last as Tokens.Code);
+  }
+
+  /** The first definition counts; one that is still being written would name another address. */
+  private define({ tag, href, title }: Tokens.Def) {
+    this.defined = true;
+    this.links[tag] ??= { href, title };
   }
 
   private lex(tail: string, finished: boolean): Token[] {
@@ -77,10 +86,6 @@ export class Blocks {
       const lexer = new Lexer({ gfm: true });
       Object.assign(lexer.tokens.links, this.links);
       const tokens = lexer.lex(tail);
-      if (tokens.some((token) => token.type === "def")) {
-        this.defined = true;
-        Object.assign(this.links, lexer.tokens.links);
-      }
       const length = tokens.reduce((sum, token) => sum + token.raw.length, 0);
       // Without a place for each token nothing can be finished by its length.
       return length === tail.length ? tokens : [plain(tail)];

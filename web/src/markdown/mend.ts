@@ -5,7 +5,8 @@ export function mend(source: string): string {
   const lineStart = source.lastIndexOf("\n") + 1;
   const line = source.slice(lineStart);
   // Only marks so far: a list, a heading or a rule begins, or the line above becomes a heading by mistake.
-  if (/^(?:[\s>#*+\-=_|:`~]+|\s*\d+[.)]?\s*)$/.test(line) && source.trim() !== line.trim()) {
+  if (!line.startsWith("|") && /^(?:[\s>#*+\-=_|:`~]+|\s*\d+[.)]?\s*)$/.test(line)
+      && source.trim() !== line.trim()) {
     return mend(source.slice(0, Math.max(0, lineStart - 1)));
   }
   return closeMarks(withoutTableHead(source));
@@ -19,8 +20,8 @@ function withoutTableHead(source: string): string {
   const rows = lines.length - first;
   if (rows === 0 || rows > 2) return source;
   const columns = (row: string) => row.replace(/\|\s*$/, "").split("|").length;
-  const whole = rows === 2 && /^\s*\|(\s*:?-+:?\s*\|)+\s*$/.test(lines[first + 1]!)
-    && columns(lines[first]!) === columns(lines[first + 1]!);
+  const whole = rows === 2 && columns(lines[first]!) === columns(lines[first + 1]!)
+    && /^\s*\|(\s*:?-+:?\s*\|)+\s*$/.test(lines[first + 1]!);
   return whole ? source : lines.slice(0, first).join("\n");
 }
 

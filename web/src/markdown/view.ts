@@ -40,6 +40,7 @@ interface Shown {
   root: HTMLElement;
   source: string;
   open: boolean;
+  drawn: boolean;
   code: OpenCode | null;
 }
 
@@ -65,12 +66,9 @@ export class MarkdownView {
       this.blocks = new Blocks({ ...this.blocks.links });
       this.settled = 0;
       this.blocks.update(text, true);
+      for (const shown of this.shown) shown.drawn = false;
     }
     this.draw();
-  }
-
-  get parsed(): number {
-    return this.blocks.parsed;
   }
 
   private reset() {
@@ -92,7 +90,8 @@ export class MarkdownView {
   private drawBlock(i: number, block: Block) {
     const shown = (this.shown[i] ??= this.add());
     const { token, source, open } = block;
-    if (shown.source === source && shown.open === open && !this.blocks.defined) return;
+    if (shown.drawn && shown.source === source && shown.open === open) return;
+    shown.drawn = true;
     shown.source = source;
     shown.open = open;
     if (open && token.type === "code") {
@@ -107,6 +106,6 @@ export class MarkdownView {
   private add(): Shown {
     const root = document.createElement("div");
     this.root.append(root);
-    return { root, source: "", open: true, code: null };
+    return { root, source: "", open: true, drawn: false, code: null };
   }
 }
