@@ -50,13 +50,16 @@ export class Browser {
     return page;
   }
 
-  /** Nothing was asked of any other origin, nothing ran, and no policy was in the way. */
+  /** Since it was last asked: nothing was asked of any other origin, nothing ran, no policy was in the way. */
   async assertClean(url) {
     const origin = new URL(url).origin;
     const foreign = this.requests.filter((one) => new URL(one).origin !== origin && !one.startsWith("blob:")
       && one !== "about:blank");
+    const { complaints } = this;
+    this.requests = [];
+    this.complaints = [];
     assert.deepEqual(foreign, [], "requests that left the origin");
-    assert.deepEqual(this.complaints, [], "complaints of the policy, or errors");
+    assert.deepEqual(complaints, [], "complaints of the policy, or errors");
     for (const page of this.context.pages()) {
       if (!page.url().startsWith(origin)) continue;
       assert.deepEqual(await page.evaluate(() => [...window.violations, ...window.ran]), []);
