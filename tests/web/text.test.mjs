@@ -83,8 +83,8 @@ test("a text can be edited anywhere and goes on from what stands there", async (
 test("an edited text that was not continued survives a reload in its tab", async () => {
   await area.fill("A beginning");
   await page.reload();
-  await area.waitFor();
   if (!onlyTexts) await parts(page).sidebar.getByRole("button", { name: "Continue a text" }).click();
+  await area.waitFor();
   assert.equal(await area.inputValue(), "A beginning");
 });
 
