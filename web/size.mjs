@@ -12,7 +12,9 @@ for (const name of readdirSync(root, { recursive: true }).sort()) {
   const bytes = readFileSync(path);
   const packed = gzipSync(bytes, { level: 9 }).length;
   total += packed;
-  console.log(`${String(bytes.length).padStart(8)} bytes ${String(packed).padStart(7)} gzipped  ${name}`);
+  console.log(
+    `${String(bytes.length).padStart(8)} bytes ${String(packed).padStart(7)} gzipped  ${name}`,
+  );
 }
 console.log(`${" ".repeat(15)}${String(total).padStart(7)} gzipped in all; ${limit} are the most`);
 process.exitCode = total > limit ? 1 : 0;

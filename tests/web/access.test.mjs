@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import { Browser, ended, parts, say } from "./browser.mjs";
+import { faults, pale } from "./rules.mjs";
 import { TestServer } from "./server.mjs";
 
-const answerText = "# Bread\n\nA **loaf** with `salt`, see [the guide](https://example.org/a).\n\n- one\n- two\n\n"
-  + "| a | b |\n|---|---|\n| 1 | 2 |\n\n> quote\n\n```python\ndef f(x):  # comment\n    return \"text\" + str(1)\n```\n";
+const answerText =
+  "# Bread\n\nA **loaf** with `salt`, see [the guide](https://example.org/a).\n\n- one\n- two\n\n" +
+  '| a | b |\n|---|---|\n| 1 | 2 |\n\n> quote\n\n```python\ndef f(x):  # comment\n    return "text" + str(1)\n```\n';
 let browser, server, page;
 
 before(async () => {
@@ -26,14 +28,15 @@ afterEach(async () => {
   await browser.closePages();
 });
 
-const focused = () => page.evaluate(() => {
-  const { activeElement: at } = document;
-  return at.getAttribute("aria-label") ?? at.textContent.trim();
-});
+const focused = () =>
+  page.evaluate(() => {
+    const { activeElement: at } = document;
+    return at.getAttribute("aria-label") ?? at.textContent.trim();
+  });
 
 async function tabTo(name, most = 60) {
   for (let i = 0; i < most; ++i) {
-    if (await focused() === name) return;
+    if ((await focused()) === name) return;
     await page.keyboard.press("Tab");
   }
   assert.fail(`Tab never reaches ${name}`);
@@ -84,8 +87,14 @@ test("everything is done without a mouse", async () => {
   await page.getByRole("dialog", { name: "Settings" }).waitFor();
   for (let i = 0; i < 40; ++i) {
     await page.keyboard.press("Tab");
-    assert.ok(await page.evaluate(() => document.activeElement === document.body
-      || document.activeElement.closest("dialog") !== null), "the focus stays in the dialog");
+    assert.ok(
+      await page.evaluate(
+        () =>
+          document.activeElement === document.body ||
+          document.activeElement.closest("dialog") !== null,
+      ),
+      "the focus stays in the dialog",
+    );
   }
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
@@ -95,7 +104,11 @@ test("everything is done without a mouse", async () => {
 test("Enter does not send while an input method composes", async () => {
   await parts(page).box.fill("にほん");
   const before = server.asked.length;
-  await parts(page).box.dispatchEvent("keydown", { key: "Enter", isComposing: true, bubbles: true });
+  await parts(page).box.dispatchEvent("keydown", {
+    key: "Enter",
+    isComposing: true,
+    bubbles: true,
+  });
   assert.equal(await parts(page).box.inputValue(), "にほん");
   assert.equal(server.asked.length, before);
 });
@@ -115,11 +128,18 @@ test("the focus can be seen wherever it is", async () => {
         return parseFloat(style.outlineWidth) > 0 && style.outlineStyle !== "none";
       };
       const box = one.closest(".search, .composer-box");
-      const marked = visible(one) || (box && (visible(box) || getComputedStyle(box).borderTopColor
-        !== getComputedStyle(document.querySelector(".code")).borderTopColor));
+      const marked =
+        visible(one) ||
+        (box &&
+          (visible(box) ||
+            getComputedStyle(box).borderTopColor !==
+              getComputedStyle(document.querySelector(".code")).borderTopColor));
       const { width, height } = one.getBoundingClientRect();
-      return { name: one.getAttribute("aria-label") ?? one.textContent.slice(0, 40), marked: Boolean(marked),
-               size: width * height };
+      return {
+        name: one.getAttribute("aria-label") ?? one.textContent.slice(0, 40),
+        marked: Boolean(marked),
+        size: width * height,
+      };
     });
     if (!at || seen.has(at.name)) continue;
     seen.add(at.name);
@@ -128,75 +148,6 @@ test("the focus can be seen wherever it is", async () => {
   }
   assert.ok(seen.size > 8, [...seen].join(", "));
 });
-
-/** What is wrong with names, roles and order, as far as rules can tell. */
-function faults() {
-  const found = [];
-  const shown = (one) => one.getClientRects().length > 0;
-  const name = (one) => (one.getAttribute("aria-label")
-    || (one.getAttribute("aria-labelledby") ?? "").split(/\s+/).map((id) => id && document.getElementById(id)?.textContent).join("")
-    || [...(one.labels ?? [])].map((label) => label.textContent).join("") || one.textContent || one.title || "").trim();
-  for (const one of document.querySelectorAll("button, a, input, textarea, select, dialog, nav, article, [role=meter]")) {
-    if (shown(one) && name(one) === "") found.push(`no name: ${one.outerHTML.slice(0, 120)}`);
-  }
-  for (const one of document.querySelectorAll("svg")) {
-    if (one.getAttribute("aria-hidden") !== "true" && !one.getAttribute("role")) found.push("a picture without a role");
-  }
-  for (const one of document.querySelectorAll("button:not([type])")) found.push(`no type: ${one.outerHTML.slice(0, 120)}`);
-  for (const one of document.querySelectorAll("[tabindex]")) {
-    if (one.tabIndex > 0) found.push("an order of its own");
-  }
-  for (const one of document.querySelectorAll("[aria-hidden=true]")) {
-    if (one.querySelector("a, button, input, textarea, select")) found.push("something to press that is hidden");
-  }
-  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
-  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) found.push(`two of ${id}`);
-  for (const one of document.querySelectorAll("[aria-controls], [aria-labelledby]")) {
-    for (const id of (one.getAttribute("aria-controls") ?? one.getAttribute("aria-labelledby")).split(/\s+/)) {
-      if (!document.getElementById(id)) found.push(`nothing is called ${id}`);
-    }
-  }
-  if (document.querySelectorAll("main").length !== 1) found.push("not one main part");
-  const own = [...document.querySelectorAll("h1")].filter((one) => !one.closest(".md"));
-  if (own.length !== 1) found.push(`${own.length} headings of the page`);
-  if (!document.documentElement.lang) found.push("no language");
-  if (!document.title) found.push("no title");
-  for (const one of document.querySelectorAll("ul > :not(li), li:not(ul > li, ol > li)")) found.push(one.outerHTML.slice(0, 80));
-  return [...new Set(found)];
-}
-
-/** Texts whose contrast is below what WCAG 2 asks for (level AA). */
-function pale() {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (color) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (rgb) => {
-    const [r, g, b] = rgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const back = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const color = rgba(getComputedStyle(at).backgroundColor);
-      if (color[3] === 255) return color;
-    }
-    return [255, 255, 255, 255];
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (walker.currentNode.data.trim() === "" || element.closest(".offscreen, :disabled, noscript")) continue;
-    if (element.getClientRects().length === 0) continue;
-    const [a, b] = [light(rgba(getComputedStyle(element).color).slice(0, 3)), light(back(element).slice(0, 3))];
-    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < 4.5) found.push(`${contrast.toFixed(2)}: ${walker.currentNode.data.trim().slice(0, 40)}`);
-  }
-  return [...new Set(found)];
-}
 
 for (const scheme of ["light", "dark"]) {
   test(`names, roles and contrast are good in the ${scheme} theme`, async () => {
@@ -238,8 +189,11 @@ test("finished answers are read out, once, and not each piece", async () => {
   await page.evaluate(() => {
     window.said = [];
     const region = document.querySelector("[aria-live=polite]");
-    new MutationObserver(() => window.said.push(region.textContent)).observe(region,
-      { childList: true, characterData: true, subtree: true });
+    new MutationObserver(() => window.said.push(region.textContent)).observe(region, {
+      childList: true,
+      characterData: true,
+      subtree: true,
+    });
   });
   const next = server.next();
   await say(page, "hello");
@@ -249,12 +203,18 @@ test("finished answers are read out, once, and not each piece", async () => {
     await page.getByText(`piece${i}`).waitFor();
   }
   assert.deepEqual(await page.evaluate(() => window.said), []);
-  const live = await page.evaluate(() => [...document.querySelectorAll("[aria-live], [role=log], [role=status], [role=alert]")]
-    .filter((one) => one.textContent.includes("piece")).length);
+  const live = await page.evaluate(
+    () =>
+      [...document.querySelectorAll("[aria-live], [role=log], [role=status], [role=alert]")].filter(
+        (one) => one.textContent.includes("piece"),
+      ).length,
+  );
   assert.equal(live, 0);
   stream.end();
   await ended(page);
-  assert.deepEqual(await page.evaluate(() => window.said), ["Answer: piece0 piece1 piece2 piece3 piece4 "]);
+  assert.deepEqual(await page.evaluate(() => window.said), [
+    "Answer: piece0 piece1 piece2 piece3 piece4 ",
+  ]);
 });
 
 test("nothing moves for those who do not want that", async () => {
@@ -272,8 +232,19 @@ test("nothing moves for those who do not want that", async () => {
 test("a phone has it all", async () => {
   await page.setViewportSize({ width: 360, height: 740 });
   await say(page, "hello " + "wide".repeat(60));
-  server.answer = (stream) => stream.say("`" + "x".repeat(300) + "`\n\n| " + "cell | ".repeat(20) + "\n|"
-    + "---|".repeat(20) + "\n\nhttps://example.org/" + "y".repeat(200)).end();
+  server.answer = (stream) =>
+    stream
+      .say(
+        "`" +
+          "x".repeat(300) +
+          "`\n\n| " +
+          "cell | ".repeat(20) +
+          "\n|" +
+          "---|".repeat(20) +
+          "\n\nhttps://example.org/" +
+          "y".repeat(200),
+      )
+      .end();
   await ended(page);
   await say(page, "wide");
   await ended(page, 1);
@@ -282,7 +253,11 @@ test("a phone has it all", async () => {
     return [document.documentElement.scrollWidth, scrollWidth - clientWidth];
   });
   assert.deepEqual(wide, [360, 0], "nothing is wider than the screen");
-  assert.equal(await parts(page).sidebar.count(), 0, "the list is out of the way, also for screen readers");
+  assert.equal(
+    await parts(page).sidebar.count(),
+    0,
+    "the list is out of the way, also for screen readers",
+  );
   await page.getByRole("button", { name: "Conversations" }).click();
   await parts(page).sidebar.getByRole("button", { name: "New chat" }).click();
   await parts(page).sidebar.waitFor({ state: "hidden" });

@@ -1,4 +1,5 @@
-// A browser with an empty profile, and pages of which every request and every complaint of the policy is kept.
+// A browser with an empty profile, and pages of which every request and every complaint of the
+// policy is kept.
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -9,8 +10,14 @@ import { chromium } from "playwright-core";
 export const kWait = 60_000;
 
 const flags = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
 ];
 
 export class Browser {
@@ -19,15 +26,22 @@ export class Browser {
     self.profile = await mkdtemp(join(tmpdir(), "hearth-web-"));
     self.context = await chromium.launchPersistentContext(self.profile, {
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: [...flags, ...extra], headless: true, viewport: { width: 1280, height: 800 },
-      permissions: ["clipboard-read", "clipboard-write"], ...options,
+      args: [...flags, ...extra],
+      headless: true,
+      viewport: { width: 1280, height: 800 },
+      permissions: ["clipboard-read", "clipboard-write"],
+      ...options,
     });
     self.context.setDefaultTimeout(kWait);
     self.requests = [];
     self.complaints = [];
     self.context.on("request", (request) => self.requests.push(request.url()));
     self.context.on("console", (message) => {
-      if (/Content.Security.Policy|Trusted ?(Type|HTML|Script)|violat|Refused to/i.test(message.text())) {
+      if (
+        /Content.Security.Policy|Trusted ?(Type|HTML|Script)|violat|Refused to/i.test(
+          message.text(),
+        )
+      ) {
         self.complaints.push(message.text());
       }
     });
@@ -38,7 +52,12 @@ export class Browser {
       document.addEventListener("securitypolicyviolation", (event) => {
         window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
       });
-      window.alert = window.confirm = window.prompt = (text) => { window.ran.push(String(text)); };
+      window.alert =
+        window.confirm =
+        window.prompt =
+          (text) => {
+            window.ran.push(String(text));
+          };
     });
     return self;
   }
@@ -50,11 +69,15 @@ export class Browser {
     return page;
   }
 
-  /** Since it was last asked: nothing was asked of any other origin, nothing ran, no policy was in the way. */
+  /**
+   * Since it was last asked: nothing was asked of any other origin, nothing ran, no policy was in
+   * the way.
+   */
   async assertClean(url) {
     const origin = new URL(url).origin;
-    const foreign = this.requests.filter((one) => new URL(one).origin !== origin && !one.startsWith("blob:")
-      && one !== "about:blank");
+    const foreign = this.requests.filter(
+      (one) => new URL(one).origin !== origin && !one.startsWith("blob:") && one !== "about:blank",
+    );
     const { complaints } = this;
     this.requests = [];
     this.complaints = [];

@@ -1,4 +1,5 @@
-// A conversation from end to end: on the server named by HEARTH_URL where there is one, else on the test's own.
+// A conversation from end to end: on the server named by HEARTH_URL where there is one, else on the
+// test's own.
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
@@ -57,8 +58,15 @@ async function setSampling(values) {
 test("the page is served under a policy that lets nothing in or out", async () => {
   const response = await fetch(url);
   const policy = response.headers.get("content-security-policy") ?? "";
-  for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'",
-                      "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]) {
+  for (const part of [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ]) {
     assert.ok(policy.split(/\s*;\s*/).includes(part), `${part} is missing in: ${policy}`);
   }
   assert.ok(!/unsafe|\*|https?:/.test(policy), policy);
@@ -87,7 +95,9 @@ test("an answer can be stopped with the button, and what came stays", async () =
   await say(page, "Count to a million.");
   await parts(page).answers.locator(".md").first().waitFor();
   // A fast model may be done before anyone can press a button; then there is nothing to stop.
-  await parts(page).stop.click({ timeout: 5000 }).catch(() => {});
+  await parts(page)
+    .stop.click({ timeout: 5000 })
+    .catch(() => {});
   const answer = await ended(page);
   if (server) {
     assert.match(await answer.innerText(), /word0[\s\S]*Stopped\./);
@@ -195,12 +205,19 @@ test("two tabs at once keep each other's conversations and messages", async () =
   await Promise.all([say(page, "One continues"), say(other, "Two continues")]);
   await Promise.all([ended(page, 1), ended(other, 1)]);
   await page.reload();
-  await page.getByText(/[12] \/ 2/).first().waitFor();
+  await page
+    .getByText(/[12] \/ 2/)
+    .first()
+    .waitFor();
   const seen = [await parts(page).mine.nth(1).innerText()];
   const earlier = page.getByRole("button", { name: "Earlier version" });
-  await (await earlier.isEnabled() ? earlier : page.getByRole("button", { name: "Later version" })).click();
-  await page.waitForFunction((old) => !document.querySelectorAll(".user")[1].innerText.includes(old),
-                             seen[0].split("\n")[0]);
+  await (
+    (await earlier.isEnabled()) ? earlier : page.getByRole("button", { name: "Later version" })
+  ).click();
+  await page.waitForFunction(
+    (old) => !document.querySelectorAll(".user")[1].innerText.includes(old),
+    seen[0].split("\n")[0],
+  );
   seen.push(await parts(page).mine.nth(1).innerText());
   assert.match(seen.sort().join(), /One continues[\s\S]*Two continues/);
   await clean();

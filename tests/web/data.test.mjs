@@ -58,8 +58,14 @@ test("conversations are renamed, deleted, and brought back", async () => {
 });
 
 test("search finds words in titles and messages", async () => {
-  server.answer = (stream) => stream.say(stream.body.messages.at(-1).content.includes("bread")
-    ? "Use lukewarm water." : "Let it draw.").end();
+  server.answer = (stream) =>
+    stream
+      .say(
+        stream.body.messages.at(-1).content.includes("bread")
+          ? "Use lukewarm water."
+          : "Let it draw.",
+      )
+      .end();
   await talk("About bread", "About tea");
   await page.keyboard.press("Control+k");
   await page.keyboard.type("LUKEWARM");
@@ -67,7 +73,9 @@ test("search finds words in titles and messages", async () => {
   assert.deepEqual(await titles(), ["About bread"]);
   await page.keyboard.press("Control+a");
   await page.keyboard.type("about draw");
-  await page.waitForFunction(() => document.querySelector(".item-title")?.textContent === "About tea");
+  await page.waitForFunction(
+    () => document.querySelector(".item-title")?.textContent === "About tea",
+  );
   await page.keyboard.press("Control+a");
   await page.keyboard.type("nowhere");
   await side.getByText("Nothing found.").waitFor();
@@ -107,7 +115,9 @@ test("what is exported can be imported in another browser", async () => {
   written.conversations[0].messages[0].role = "system";
   await writeFile(file, JSON.stringify(written));
   await give(file);
-  await page.getByText(/was not imported: conversations\[0\]\.messages\[0\]\.role is neither/).waitFor();
+  await page
+    .getByText(/was not imported: conversations\[0\]\.messages\[0\]\.role is neither/)
+    .waitFor();
   await rm(file);
 });
 
@@ -115,20 +125,37 @@ test("sampling settings and the system prompt are sent, and kept", async () => {
   await settings();
   assert.equal(await page.getByLabel("Temperature").getAttribute("placeholder"), "0.8");
   assert.equal(await page.getByLabel("Longest answer").getAttribute("placeholder"), "no limit");
-  const values = { Temperature: "0.25", "Top p": "0.9", "Top k": "20", "Min p": "0.1", "Repeat penalty": "1.1",
-                   "Longest answer": "77", Seed: "5" };
-  for (const [label, value] of Object.entries(values)) await page.getByLabel(label, { exact: true }).fill(value);
+  const values = {
+    Temperature: "0.25",
+    "Top p": "0.9",
+    "Top k": "20",
+    "Min p": "0.1",
+    "Repeat penalty": "1.1",
+    "Longest answer": "77",
+    Seed: "5",
+  };
+  for (const [label, value] of Object.entries(values))
+    await page.getByLabel(label, { exact: true }).fill(value);
   await page.getByLabel("System prompt of this conversation").fill("Answer in French.");
   await page.getByLabel("Begin new conversations with it").check();
   await close();
   await say(page, "hello");
   await ended(page);
   const { messages, stream, stream_options: options, model, ...sampling } = server.asked.at(-1);
-  assert.deepEqual(messages, [{ role: "system", content: "Answer in French." },
-                              { role: "user", content: "hello" }]);
+  assert.deepEqual(messages, [
+    { role: "system", content: "Answer in French." },
+    { role: "user", content: "hello" },
+  ]);
   assert.deepEqual([stream, options, model], [true, { include_usage: true }, "fake-model"]);
-  assert.deepEqual(sampling, { temperature: 0.25, top_p: 0.9, top_k: 20, min_p: 0.1, repeat_penalty: 1.1,
-                               max_tokens: 77, seed: 5 });
+  assert.deepEqual(sampling, {
+    temperature: 0.25,
+    top_p: 0.9,
+    top_k: 20,
+    min_p: 0.1,
+    repeat_penalty: 1.1,
+    max_tokens: 77,
+    seed: 5,
+  });
   await page.reload();
   await talk("again");
   assert.equal(server.asked.at(-1).temperature, 0.25);
@@ -143,7 +170,12 @@ test("sampling settings and the system prompt are sent, and kept", async () => {
   await close();
   await say(page, "plain");
   await ended(page, 1);
-  assert.deepEqual(Object.keys(server.asked.at(-1)).sort(), ["messages", "model", "stream", "stream_options"]);
+  assert.deepEqual(Object.keys(server.asked.at(-1)).sort(), [
+    "messages",
+    "model",
+    "stream",
+    "stream_options",
+  ]);
   assert.equal(server.asked.at(-1).messages[0].role, "user");
 });
 
@@ -164,9 +196,15 @@ test("one of several models is chosen, and stays chosen", async () => {
 
 test("a browser that keeps nothing is told of, and the page works", async () => {
   const other = await browser.context.newPage();
-  await other.addInitScript(() => Object.defineProperty(window, "indexedDB", {
-    value: { open: () => { throw new DOMException("storage is blocked"); } },
-  }));
+  await other.addInitScript(() =>
+    Object.defineProperty(window, "indexedDB", {
+      value: {
+        open: () => {
+          throw new DOMException("storage is blocked");
+        },
+      },
+    }),
+  );
   await other.goto(server.url);
   await other.getByText("This browser lets the page keep nothing (storage is blocked)").waitFor();
   await say(other, "hello");

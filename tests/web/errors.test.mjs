@@ -26,17 +26,19 @@ const failure = () => page.locator(".failure");
 test("a model that loads is waited for, at the start and in a chat", async () => {
   let left = 2;
   const { models } = server;
-  server.models = (response) => left-- > 0
-    ? sendJson(response, 503, { error: { message: "Loading model" } }, { "retry-after": "1" })
-    : models(response);
+  server.models = (response) =>
+    left-- > 0
+      ? sendJson(response, 503, { error: { message: "Loading model" } }, { "retry-after": "1" })
+      : models(response);
   await open();
   await page.getByText("The model is still loading. Asking again…").waitFor();
   await page.getByText("fake-model").first().waitFor();
   assert.equal(await page.getByText("The model is still loading").count(), 0);
   let refusals = 1;
-  server.answer = (stream) => refusals-- > 0
-    ? stream.fail(503, { message: "Loading model" }, { "retry-after": "2" })
-    : stream.say("Here I am.").end();
+  server.answer = (stream) =>
+    refusals-- > 0
+      ? stream.fail(503, { message: "Loading model" }, { "retry-after": "2" })
+      : stream.say("Here I am.").end();
   await say(page, "hello");
   await page.getByText(/The model is still loading\. Asking again in [12] s\./).waitFor();
   assert.match(await (await ended(page)).innerText(), /Here I am\./);
@@ -46,9 +48,10 @@ test("a model that loads is waited for, at the start and in a chat", async () =>
 test("a busy server is asked again, and waiting can be stopped", async () => {
   await open();
   let refusals = 1;
-  server.answer = (stream) => refusals-- > 0
-    ? stream.fail(429, { message: "too many requests" }, { "retry-after": "1" })
-    : stream.say("Done.").end();
+  server.answer = (stream) =>
+    refusals-- > 0
+      ? stream.fail(429, { message: "too many requests" }, { "retry-after": "1" })
+      : stream.say("Done.").end();
   await say(page, "hello");
   await page.getByText(/The server is busy\. Asking again/).waitFor();
   assert.match(await (await ended(page)).innerText(), /Done\./);
@@ -63,23 +66,39 @@ test("a full context is told with both numbers, and the oldest turns can be left
   await open();
   const room = 400;
   server.answer = (stream) => {
-    const tokens = stream.body.messages.reduce((sum, one) => sum + Math.ceil(one.content.length / 2), 0);
+    const tokens = stream.body.messages.reduce(
+      (sum, one) => sum + Math.ceil(one.content.length / 2),
+      0,
+    );
     if (tokens <= room) return stream.say("short answer").end();
-    stream.fail(400, { code: 400, message: "too long", type: "exceed_context_size_error",
-                       n_prompt_tokens: tokens, n_ctx: room });
+    stream.fail(400, {
+      code: 400,
+      message: "too long",
+      type: "exceed_context_size_error",
+      n_prompt_tokens: tokens,
+      n_ctx: room,
+    });
   };
   for (let i = 0; i < 3; ++i) {
     await say(page, `question ${i} ${"x".repeat(230)}`);
     await ended(page, i);
   }
   await say(page, `last ${"x".repeat(230)}`);
-  await failure().getByText(/This needs \d+ tokens; the model has room for 400\./).waitFor();
+  await failure()
+    .getByText(/This needs \d+ tokens; the model has room for 400\./)
+    .waitFor();
   await page.getByRole("button", { name: "Leave out the oldest turns" }).click();
-  const answer = page.getByRole("article", { name: "Answer" }).filter({ hasText: "short answer" }).nth(3);
+  const answer = page
+    .getByRole("article", { name: "Answer" })
+    .filter({ hasText: "short answer" })
+    .nth(3);
   await answer.getByRole("button", { name: "Answer again" }).waitFor();
   const sent = server.asked.at(-1).messages;
   assert.match(sent.at(-1).content, /^last/);
-  assert.ok(sent.length < 7 && sent[0].role === "user", JSON.stringify(sent.map((one) => one.role)));
+  assert.ok(
+    sent.length < 7 && sent[0].role === "user",
+    JSON.stringify(sent.map((one) => one.role)),
+  );
   await page.getByText("What is above is no longer sent").waitFor();
   await page.reload();
   await page.getByText("What is above is no longer sent").waitFor();
@@ -87,8 +106,13 @@ test("a full context is told with both numbers, and the oldest turns can be left
 
 test("a single message that is too long cannot be helped, and that is said", async () => {
   await open();
-  server.answer = (stream) => stream.fail(400, { type: "exceed_context_size_error", n_prompt_tokens: 9000,
-                                                 n_ctx: 400, message: "x" });
+  server.answer = (stream) =>
+    stream.fail(400, {
+      type: "exceed_context_size_error",
+      n_prompt_tokens: 9000,
+      n_ctx: 400,
+      message: "x",
+    });
   await say(page, "y".repeat(3000));
   await failure().getByText("This needs 9,000 tokens; the model has room for 400.").waitFor();
   await page.getByRole("button", { name: "Leave out the oldest turns" }).click();
@@ -96,8 +120,10 @@ test("a single message that is too long cannot be helped, and that is said", asy
 });
 
 test("a server with a key gets it, and it is kept for the tab only", async () => {
-  const guard = (plain) => (response, request) => request.headers.authorization === "Bearer right"
-    ? plain(response) : sendJson(response, 401, { error: { message: "Invalid API Key" } });
+  const guard = (plain) => (response, request) =>
+    request.headers.authorization === "Bearer right"
+      ? plain(response)
+      : sendJson(response, 401, { error: { message: "Invalid API Key" } });
   server.models = guard(server.models);
   server.props = guard(server.props);
   await open();
@@ -134,7 +160,9 @@ test("a server that is gone is told, asked again, and found when it is back", as
   const port = Number(new URL(server.url).port);
   await server.stop();
   await say(page, "are you there?");
-  await failure().getByText("The server cannot be reached. Is hearth serve still running?").waitFor();
+  await failure()
+    .getByText("The server cannot be reached. Is hearth serve still running?")
+    .waitFor();
   await page.locator(".banner").getByText("The server cannot be reached.").waitFor();
   server = await TestServer.start(null, port);
   await page.getByRole("button", { name: "Ask now" }).click();
@@ -161,13 +189,26 @@ test("a connection that breaks keeps what came and can be tried again", async ()
 test("errors inside of a stream, refusals and nonsense are told in one line", async () => {
   await open();
   const cases = [
-    [(s) => s.say("a").event({ error: { code: 500, message: "out of memory" } }).response.end(),
-     "The server failed while it answered: out of memory"],
-    [(s) => s.fail(400, { message: "temperature\nis too hot" }), "The server refused (400): temperature is too hot"],
-    [(s) => s.response.writeHead(502).end("<html>bad gateway</html>"),
-     "The server refused (502): <html>bad gateway</html>"],
-    [(s) => s.raw("data: {nonsense\n\n").response.end(),
-     "The server failed while it answered: it sent something that is no JSON"],
+    [
+      (s) =>
+        s
+          .say("a")
+          .event({ error: { code: 500, message: "out of memory" } })
+          .response.end(),
+      "The server failed while it answered: out of memory",
+    ],
+    [
+      (s) => s.fail(400, { message: "temperature\nis too hot" }),
+      "The server refused (400): temperature is too hot",
+    ],
+    [
+      (s) => s.response.writeHead(502).end("<html>bad gateway</html>"),
+      "The server refused (502): <html>bad gateway</html>",
+    ],
+    [
+      (s) => s.raw("data: {nonsense\n\n").response.end(),
+      "The server failed while it answered: it sent something that is no JSON",
+    ],
     [(s) => s.begin().response.end(), "The connection ended before the answer did."],
     [(s) => s.fail(500, {}), "The server refused (500): it did not say why"],
   ];

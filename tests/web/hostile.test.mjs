@@ -15,7 +15,10 @@ let browser, server, page;
 before(async () => {
   server = await TestServer.start();
   // Names resolve to nothing, so that a look-up fails but is still in the log.
-  browser = await Browser.start([`--log-net-log=${log}`, "--host-resolver-rules=MAP evil.example ~NOTFOUND"]);
+  browser = await Browser.start([
+    `--log-net-log=${log}`,
+    "--host-resolver-rules=MAP evil.example ~NOTFOUND",
+  ]);
   page = await browser.open(server.url);
 });
 
@@ -27,18 +30,31 @@ after(async () => {
 
 /** Elements and attributes in the answers of this page that no answer may have. */
 function suspects() {
-  const elements = "script, img, svg, iframe, object, embed, style, link, meta, base, form, input, textarea, "
-    + "video, audio, template, dialog, math, picture, area, marquee, details, [popover]";
+  const elements =
+    "script, img, svg, iframe, object, embed, style, link, meta, base, form, input, textarea, " +
+    "video, audio, template, dialog, math, picture, area, marquee, details, [popover]";
   const found = [...document.querySelectorAll(".md")].flatMap((md) => [
     ...[...md.querySelectorAll(elements)].map((one) => one.outerHTML),
-    ...[...md.querySelectorAll("*")].flatMap((one) => [...one.attributes]
-      .filter(({ name, value }) => /^on|^style$|^id$|^name$|^src|^ping$|^form|^role$|^aria/.test(name)
-        || (name === "href" && !/^(https?|mailto):/.test(value)))
-      .map(({ name, value }) => `${name}=${value}`)),
-    ...[...md.querySelectorAll("a")].filter((one) => !/noopener noreferrer/.test(one.rel)
-      || one.target !== "_blank" || one.title !== one.getAttribute("href")).map((one) => one.outerHTML),
-    ...[...md.querySelectorAll("button")].filter((one) => one.className !== "copy-code"
-      || !one.closest(".code-bar")).map((one) => one.outerHTML),
+    ...[...md.querySelectorAll("*")].flatMap((one) =>
+      [...one.attributes]
+        .filter(
+          ({ name, value }) =>
+            /^on|^style$|^id$|^name$|^src|^ping$|^form|^role$|^aria/.test(name) ||
+            (name === "href" && !/^(https?|mailto):/.test(value)),
+        )
+        .map(({ name, value }) => `${name}=${value}`),
+    ),
+    ...[...md.querySelectorAll("a")]
+      .filter(
+        (one) =>
+          !/noopener noreferrer/.test(one.rel) ||
+          one.target !== "_blank" ||
+          one.title !== one.getAttribute("href"),
+      )
+      .map((one) => one.outerHTML),
+    ...[...md.querySelectorAll("button")]
+      .filter((one) => one.className !== "copy-code" || !one.closest(".code-bar"))
+      .map((one) => one.outerHTML),
   ]);
   return found.map((one) => one.slice(0, 200));
 }
@@ -55,7 +71,9 @@ for (const [name, text] of Object.entries(payloads)) {
       stream.say(text.slice(0, half));
       await new Promise((resolve) => setTimeout(resolve, 50));
       stream.say(text.slice(half));
-      stream.delta({ tool_calls: [{ index: 0, function: { name: text.slice(0, 300), arguments: text } }] });
+      stream.delta({
+        tool_calls: [{ index: 0, function: { name: text.slice(0, 300), arguments: text } }],
+      });
       stream.end();
     };
     await say(page, text.slice(0, 2000));
@@ -100,7 +118,8 @@ test("a link opens on a click only, in a page that knows nothing of this one", a
 });
 
 test("the browser looked up no host and connected to none but the server", async () => {
-  // Browsers with a window also look up the hosts of links before anyone follows them, unless told not to.
+  // Browsers with a window also look up the hosts of links before anyone follows them, unless told
+  // not to.
   const meta = 'meta[http-equiv="x-dns-prefetch-control"][content="off"]';
   assert.equal(await page.locator(meta).count(), 1);
   await browser.stop();
@@ -108,9 +127,17 @@ test("the browser looked up no host and connected to none but the server", async
   const text = await readFile(log, "utf8");
   const { constants, events } = JSON.parse(text);
   const names = new Map(Object.entries(constants.logEventTypes).map(([name, id]) => [id, name]));
-  const asked = events.filter(({ type }) =>
-    /^(HOST_RESOLVER|TCP_CONNECT|URL_REQUEST_START)/.test(names.get(type) ?? ""))
+  const asked = events
+    .filter(({ type }) =>
+      /^(HOST_RESOLVER|TCP_CONNECT|URL_REQUEST_START)/.test(names.get(type) ?? ""),
+    )
     .map(({ params }) => JSON.stringify(params ?? {}));
-  assert.ok(asked.some((one) => one.includes(new URL(server.url).host)), "the log has what was asked");
-  assert.deepEqual(asked.filter((one) => one.includes("evil.example")), []);
+  assert.ok(
+    asked.some((one) => one.includes(new URL(server.url).host)),
+    "the log has what was asked",
+  );
+  assert.deepEqual(
+    asked.filter((one) => one.includes("evil.example")),
+    [],
+  );
 });

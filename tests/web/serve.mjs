@@ -1,4 +1,5 @@
-// node serve.mjs UPSTREAM [PORT]: the built page under the real policy, in front of any server with the same interface.
+// node serve.mjs UPSTREAM [PORT]: the built page under the real policy, in front of any server with
+// the same interface.
 
 import { TestServer } from "./server.mjs";
 

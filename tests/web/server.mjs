@@ -1,5 +1,5 @@
-// Serves the built page under the policy that hearth serve sends, and answers its interface as a test tells it to: slowly, with
-// hostile text, with errors. Everything goes over real connections.
+// Serves the built page under the policy that hearth serve sends, and answers its interface as a
+// test tells it to: slowly, with hostile text, with errors. Everything goes over real connections.
 
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer, request as httpRequest } from "node:http";
@@ -7,15 +7,26 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const policy = [
-  "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
-  "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
-  "manifest-src 'self'", "require-trusted-types-for 'script'", "trusted-types dompurify",
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "manifest-src 'self'",
+  "require-trusted-types-for 'script'",
+  "trusted-types dompurify",
 ].join("; ");
 
 const dist = fileURLToPath(new URL("../../web/dist", import.meta.url));
 const types = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css",
-  ".svg": "image/svg+xml", ".md": "text/plain; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".md": "text/plain; charset=utf-8",
 };
 
 function sendFile(path, response) {
@@ -82,13 +93,26 @@ export class Stream {
   }
 
   /** The last chunks: why it ended, and what it took. */
-  end({ finish = "stop", hearth = { served_by: "local", bytes_sent: 0, model: "fake-model" },
-        usage = { prompt_tokens: 20, completion_tokens: 12, total_tokens: 32 },
-        timings = { prompt_n: 20, prompt_ms: 10, predicted_n: 12, predicted_ms: 300,
-                    predicted_per_second: 40 } } = {}) {
+  end({
+    finish = "stop",
+    hearth = { served_by: "local", bytes_sent: 0, model: "fake-model" },
+    usage = { prompt_tokens: 20, completion_tokens: 12, total_tokens: 32 },
+    timings = {
+      prompt_n: 20,
+      prompt_ms: 10,
+      predicted_n: 12,
+      predicted_ms: 300,
+      predicted_per_second: 40,
+    },
+  } = {}) {
     this.delta({}, finish);
-    this.event({ choices: [], model: "fake-model", ...(usage && { usage }), ...(timings && { timings }),
-                 ...(hearth && { hearth }) });
+    this.event({
+      choices: [],
+      model: "fake-model",
+      ...(usage && { usage }),
+      ...(timings && { timings }),
+      ...(hearth && { hearth }),
+    });
     this.raw("data: [DONE]\n\n");
     this.response.end();
   }
@@ -106,18 +130,31 @@ export class Stream {
 const chatProps = {
   default_generation_settings: {
     n_ctx: 4096,
-    params: { temperature: 0.8, top_p: 0.95, top_k: 40, min_p: 0.05, repeat_penalty: 1,
-              max_tokens: -1, seed: 4294967295 },
+    params: {
+      temperature: 0.8,
+      top_p: 0.95,
+      top_k: 40,
+      min_p: 0.05,
+      repeat_penalty: 1,
+      max_tokens: -1,
+      seed: 4294967295,
+    },
   },
   chat_template: "{{ messages }}",
 };
 
-/** A server that a test owns: `answer` gets a Stream for each question; `models` and `props` may be replaced. */
+/**
+ * A server that a test owns: `answer` gets a Stream for each question; `models` and `props` may be
+ * replaced.
+ */
 export class TestServer {
   asked = [];
   answer = (stream) => stream.say("Hello.").end();
-  models = (response) => sendJson(response, 200, { object: "list", data: [
-    { id: "fake-model", object: "model", meta: { n_ctx_train: 4096 } }] });
+  models = (response) =>
+    sendJson(response, 200, {
+      object: "list",
+      data: [{ id: "fake-model", object: "model", meta: { n_ctx_train: 4096 } }],
+    });
   props = (response) => sendJson(response, 200, chatProps);
 
   static async start(upstream = null, port = 0) {
@@ -175,13 +212,21 @@ export { sendJson };
 /** Passes a request on to a real server. */
 function forward(request, response, upstream) {
   const to = new URL(request.url, upstream);
-  const passed = httpRequest(to, { method: request.method, headers: { ...request.headers, host: to.host } },
+  const passed = httpRequest(
+    to,
+    { method: request.method, headers: { ...request.headers, host: to.host } },
     (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
-    });
-  passed.on("error", () => response.headersSent ? response.destroy() : sendJson(response, 502, {
-    error: { message: `${upstream} cannot be reached` } }));
+    },
+  );
+  passed.on("error", () =>
+    response.headersSent
+      ? response.destroy()
+      : sendJson(response, 502, {
+          error: { message: `${upstream} cannot be reached` },
+        }),
+  );
   response.on("close", () => passed.destroy());
   request.pipe(passed);
 }

@@ -1,4 +1,5 @@
-// Texts that a model continues: on the server named by HEARTH_URL where there is one, else on the test's own.
+// Texts that a model continues: on the server named by HEARTH_URL where there is one, else on the
+// test's own.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -23,7 +24,8 @@ beforeEach(async () => {
   if (server) server.answer = (stream) => stream.say(" there was ").say("a fire.").end();
   page = await browser.open(url);
   area = page.getByRole("textbox", { name: "The text" });
-  if (!onlyTexts) await parts(page).sidebar.getByRole("button", { name: "Continue a text" }).click();
+  if (!onlyTexts)
+    await parts(page).sidebar.getByRole("button", { name: "Continue a text" }).click();
   await area.waitFor();
 });
 afterEach(async () => {
@@ -55,14 +57,22 @@ test("a text is continued, taken back, continued another way, and survives a rel
   assert.ok(first.startsWith("Once upon a time") && first.length > 16, first);
   assert.match(await page.locator(".answer-line").innerText(), /tokens\/s/);
   if (server) {
-    assert.deepEqual([server.asked.at(-1).prompt, server.asked.at(-1).max_tokens], ["Once upon a time", 256]);
-    assert.match(await page.locator(".answer-line").innerText(), /this machine · 0 bytes left this machine/);
+    assert.deepEqual(
+      [server.asked.at(-1).prompt, server.asked.at(-1).max_tokens],
+      ["Once upon a time", 256],
+    );
+    assert.match(
+      await page.locator(".answer-line").innerText(),
+      /this machine · 0 bytes left this machine/,
+    );
   }
   await button("Another way").click();
   await page.getByText("2 / 2").waitFor();
   await button("Take back").waitFor();
   await button("Take back").click();
-  await page.waitForFunction(() => document.querySelector("main textarea").value === "Once upon a time");
+  await page.waitForFunction(
+    () => document.querySelector("main textarea").value === "Once upon a time",
+  );
   await goOn();
   const second = await area.inputValue();
   await page.reload();
@@ -83,7 +93,8 @@ test("a text can be edited anywhere and goes on from what stands there", async (
 test("an edited text that was not continued survives a reload in its tab", async () => {
   await area.fill("A beginning");
   await page.reload();
-  if (!onlyTexts) await parts(page).sidebar.getByRole("button", { name: "Continue a text" }).click();
+  if (!onlyTexts)
+    await parts(page).sidebar.getByRole("button", { name: "Continue a text" }).click();
   await area.waitFor();
   assert.equal(await area.inputValue(), "A beginning");
 });
@@ -95,7 +106,9 @@ test("a continuation can be stopped, and stays", async (t) => {
   await area.press("Control+Enter");
   const stream = await next;
   stream.say(" it came");
-  await page.waitForFunction(() => document.querySelector("main textarea").value === "Slowly it came");
+  await page.waitForFunction(
+    () => document.querySelector("main textarea").value === "Slowly it came",
+  );
   await page.keyboard.press("Escape");
   await button("Take back").waitFor();
   await stream.closed;
@@ -107,7 +120,12 @@ test("a text that is too long is continued from its end", async (t) => {
   server.answer = (stream) => {
     const tokens = Math.ceil(stream.body.prompt.length / 4);
     if (tokens <= 100) return stream.say(" end.").end();
-    stream.fail(400, { type: "exceed_context_size_error", n_prompt_tokens: tokens, n_ctx: 100, message: "x" });
+    stream.fail(400, {
+      type: "exceed_context_size_error",
+      n_prompt_tokens: tokens,
+      n_ctx: 100,
+      message: "x",
+    });
   };
   await area.fill("word ".repeat(200));
   await area.press("Control+Enter");

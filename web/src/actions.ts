@@ -60,14 +60,19 @@ export async function leaveOut(failed: Message, problem: Problem & { kind: "cont
   return true;
 }
 
-/** Has an edited text continued. */
-export async function continueText(text: string, path: Message[]) {
+/** Has an edited text continued; `stored` is called once it is a part of the conversation. */
+export async function continueText(text: string, path: Message[], stored: () => void) {
   const conversation = await ensureCurrent(text);
   const { parent, rest } = whereEdited(path, text);
-  if (rest === "") return answerTo(parent);
-  const written = newMessage(conversation.meta.id, parent, "user", rest, Date.now());
-  await append(conversation, written);
-  await answerTo(written.id);
+  let last = parent;
+  if (rest !== "") {
+    const written = newMessage(conversation.meta.id, parent, "user", rest, Date.now());
+    await append(conversation, written);
+    last = written.id;
+  }
+  const answered = answerTo(last);
+  stored();
+  await answered;
 }
 
 /** Takes the last continuation back; it stays in the conversation, beside what comes next. */

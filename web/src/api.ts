@@ -1,4 +1,5 @@
-// The server's OpenAI-compatible interface. Paths are relative, so that the page also works below a prefix.
+// The server's OpenAI-compatible interface. Paths are relative, so that the page also works below a
+// prefix.
 
 import { ApiError, problemOf } from "./errors";
 import type { SentMessage } from "./conversation";
@@ -29,7 +30,8 @@ async function problemResponse(response: Response): Promise<ApiError> {
     // No JSON: what came is the message.
   }
   return new ApiError(
-    problemOf(error, response.status, response.headers.get("retry-after"), Date.now()));
+    problemOf(error, response.status, response.headers.get("retry-after"), Date.now()),
+  );
 }
 
 async function ask(path: string, key: string, init: RequestInit): Promise<Response> {
@@ -39,8 +41,12 @@ async function ask(path: string, key: string, init: RequestInit): Promise<Respon
   let response: Response;
   try {
     // A redirect could lead to another machine, and the conversation with it.
-    response = await fetch(new URL(path, document.baseURI),
-                           { ...init, headers, cache: "no-store", redirect: "error" });
+    response = await fetch(new URL(path, document.baseURI), {
+      ...init,
+      headers,
+      cache: "no-store",
+      redirect: "error",
+    });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new ApiError({ kind: "unreachable" });
@@ -63,23 +69,41 @@ async function json(response: Response): Promise<Json> {
   try {
     return object(await response.json());
   } catch {
-    throw new ApiError({ kind: "refused", status: response.status, message: "what came is no JSON" });
+    throw new ApiError({
+      kind: "refused",
+      status: response.status,
+      message: "what came is no JSON",
+    });
   }
 }
 
 export async function getModels(key: string, signal: AbortSignal): Promise<Model[]> {
   const { data } = await json(await ask("v1/models", key, { signal }));
   if (!Array.isArray(data)) return [];
-  return data.map(object).filter((one) => typeof one.id === "string").map((one) => {
-    const trained = number(object(one.meta).n_ctx_train);
-    return { id: one.id as string, ...(trained ? { contextTrained: trained } : {}) };
-  });
+  return data
+    .map(object)
+    .filter((one) => typeof one.id === "string")
+    .map((one) => {
+      const trained = number(object(one.meta).n_ctx_train);
+      return { id: one.id as string, ...(trained ? { contextTrained: trained } : {}) };
+    });
 }
 
-const kSettings =
-  ["temperature", "top_p", "top_k", "min_p", "repeat_penalty", "max_tokens", "seed"] as const;
+const kSettings = [
+  "temperature",
+  "top_p",
+  "top_k",
+  "min_p",
+  "repeat_penalty",
+  "max_tokens",
+  "seed",
+] as const;
 
-export async function getProps(key: string, model: string | null, signal: AbortSignal): Promise<Props> {
+export async function getProps(
+  key: string,
+  model: string | null,
+  signal: AbortSignal,
+): Promise<Props> {
   const query = model === null ? "" : `?model=${encodeURIComponent(model)}`;
   const props = await json(await ask(`props${query}`, key, { signal }));
   const generation = object(props.default_generation_settings);
@@ -152,7 +176,8 @@ export function readChunk(data: string): Piece {
   const usage = object(chunk.usage);
   const timings = object(chunk.timings);
   const hearth = object(chunk.hearth);
-  const string = (value: unknown) => (typeof value === "string" && value !== "" ? value : undefined);
+  const string = (value: unknown) =>
+    typeof value === "string" && value !== "" ? value : undefined;
   return {
     text: text(delta.content) + text(choice.text),
     reasoning: text(delta.reasoning_content),
@@ -169,17 +194,26 @@ export function readChunk(data: string): Piece {
   };
 }
 
-export type Job =
-  | { kind: "chat"; messages: SentMessage[] }
-  | { kind: "text"; prompt: string };
+export type Job = { kind: "chat"; messages: SentMessage[] } | { kind: "text"; prompt: string };
 
-/** The answer to a job, piece by piece; groups are what arrived at once. Throws ApiError, or AbortError when stopped. */
+/**
+ * The answer to a job, piece by piece; groups are what arrived at once. Throws ApiError, or
+ * AbortError when stopped.
+ */
 export async function* answer(
-  job: Job, model: string, sampling: Sampling, key: string, signal: AbortSignal,
+  job: Job,
+  model: string,
+  sampling: Sampling,
+  key: string,
+  signal: AbortSignal,
 ): AsyncGenerator<Piece[]> {
   const { kind, ...what } = job;
   const body = {
-    model, ...what, ...sampling, stream: true, stream_options: { include_usage: true },
+    model,
+    ...what,
+    ...sampling,
+    stream: true,
+    stream_options: { include_usage: true },
   };
   const path = kind === "chat" ? "v1/chat/completions" : "v1/completions";
   const response = await ask(path, key, { method: "POST", body: JSON.stringify(body), signal });

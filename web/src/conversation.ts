@@ -1,4 +1,5 @@
-// The tree of a conversation: paths through it, siblings, and what of it is sent. All functions are pure.
+// The tree of a conversation: paths through it, siblings, and what of it is sent. All functions are
+// pure.
 
 import { newId } from "./ids";
 import type { Conversation, Kind, Message, Meta, Role } from "./types";
@@ -7,16 +8,34 @@ const kTitle = 60;
 
 export function newMeta(kind: Kind, system: string, now: number): Meta {
   return {
-    id: newId(), kind, title: "", named: false, system, leaf: null, start: null,
-    created: now, changed: now,
+    id: newId(),
+    kind,
+    title: "",
+    named: false,
+    system,
+    leaf: null,
+    start: null,
+    created: now,
+    changed: now,
   };
 }
 
 export function newMessage(
-  conversation: string, parent: string | null, role: Role, text: string, now: number,
+  conversation: string,
+  parent: string | null,
+  role: Role,
+  text: string,
+  now: number,
 ): Message {
   return {
-    id: newId(), conversation, parent, role, text, state: "done", created: now, saved: now,
+    id: newId(),
+    conversation,
+    parent,
+    role,
+    text,
+    state: "done",
+    created: now,
+    saved: now,
   };
 }
 
@@ -44,7 +63,10 @@ export function pathTo(messages: Map<string, Message>, leaf: string | null): Mes
 }
 
 export function shownPath({ meta, messages }: Conversation): Message[] {
-  return pathTo(messages, meta.leaf !== null && messages.has(meta.leaf) ? meta.leaf : newest(messages));
+  return pathTo(
+    messages,
+    meta.leaf !== null && messages.has(meta.leaf) ? meta.leaf : newest(messages),
+  );
 }
 
 function newest(messages: Map<string, Message>): string | null {
@@ -89,7 +111,13 @@ export interface SentMessage {
 
 /** What is sent to have the message after `path` written. */
 export function toSend(meta: Meta, path: Message[]): SentMessage[] {
-  const start = meta.start === null ? 0 : Math.max(0, path.findIndex((m) => m.id === meta.start));
+  const start =
+    meta.start === null
+      ? 0
+      : Math.max(
+          0,
+          path.findIndex((m) => m.id === meta.start),
+        );
   const sent: SentMessage[] = [];
   if (meta.system.trim() !== "") sent.push({ role: "system", content: meta.system });
   for (const message of path.slice(start)) {
@@ -102,13 +130,23 @@ export function toSend(meta: Meta, path: Message[]): SentMessage[] {
 }
 
 /**
- * Where to start so that about `room` tokens are sent, when all from meta.start on were `tokens`; null when the last
- * question alone is too long. Characters stand for tokens; whole turns are left out.
+ * Where to start so that about `room` tokens are sent, when all from meta.start on were `tokens`;
+ * null when the last question alone is too long. Characters stand for tokens; whole turns are left
+ * out.
  */
 export function startThatFits(
-  meta: Meta, path: Message[], tokens: number, room: number,
+  meta: Meta,
+  path: Message[],
+  tokens: number,
+  room: number,
 ): string | null {
-  const first = meta.start === null ? 0 : Math.max(0, path.findIndex((m) => m.id === meta.start));
+  const first =
+    meta.start === null
+      ? 0
+      : Math.max(
+          0,
+          path.findIndex((m) => m.id === meta.start),
+        );
   const sizes = path.map((m) => m.text.length + (m.reasoning?.length ?? 0) + 16);
   const sum = (from: number) => sizes.slice(from).reduce((a, b) => a + b, meta.system.length + 16);
   const perCharacter = tokens / sum(first);
@@ -129,10 +167,13 @@ export function textOf(path: Message[]): string {
 }
 
 /**
- * Where an edited text leaves the path: the last message that it still contains whole, and what follows it. So a text that
- * was continued ten times is stored once.
+ * Where an edited text leaves the path: the last message that it still contains whole, and what
+ * follows it. So a text that was continued ten times is stored once.
  */
-export function whereEdited(path: Message[], text: string): { parent: string | null; rest: string } {
+export function whereEdited(
+  path: Message[],
+  text: string,
+): { parent: string | null; rest: string } {
   let at = 0;
   let parent: string | null = null;
   for (const message of path) {

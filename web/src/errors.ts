@@ -29,8 +29,10 @@ export function explain(problem: Problem): string {
     case "busy":
       return "The server has as much to do as it can.";
     case "context":
-      return `This needs ${grouped(problem.tokens)} tokens; the model has room for `
-        + `${grouped(problem.room)}.`;
+      return (
+        `This needs ${grouped(problem.tokens)} tokens; the model has room for ` +
+        `${grouped(problem.room)}.`
+      );
     case "key":
       return "The server wants an API key.";
     case "refused":
@@ -60,16 +62,24 @@ interface ErrorBody {
 }
 
 function oneLine(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value) ?? "";
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
   return text.replace(/\s+/g, " ").trim().slice(0, 500);
 }
 
 /** The problem that the `error` object of a response or stream stands for. */
-export function problemOf(error: unknown, status: number, retry: string | null, now: number): Problem {
+export function problemOf(
+  error: unknown,
+  status: number,
+  retry: string | null,
+  now: number,
+): Problem {
   const body: ErrorBody = typeof error === "object" && error !== null ? error : { message: error };
   const { n_prompt_tokens: tokens, n_ctx: room } = body;
-  if (body.type === "exceed_context_size_error" && typeof tokens === "number"
-      && typeof room === "number") {
+  if (
+    body.type === "exceed_context_size_error" &&
+    typeof tokens === "number" &&
+    typeof room === "number"
+  ) {
     return { kind: "context", tokens, room };
   }
   if (status === 401 || status === 403) return { kind: "key" };

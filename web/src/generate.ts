@@ -1,4 +1,5 @@
-// One answer from its request to its last byte: waiting where the server asks to, showing what comes, storing it.
+// One answer from its request to its last byte: waiting where the server asks to, showing what
+// comes, storing it.
 
 import { signal, type Signal } from "@preact/signals";
 import { answer, type Facts, type Job, type Piece } from "./api";
@@ -21,9 +22,7 @@ const kTextTokens = 256;
 const kAnnounced = 4000;
 
 export type Phase =
-  | { kind: "reading" }
-  | { kind: "waiting"; problem: Problem; until: number }
-  | { kind: "writing" };
+  { kind: "reading" } | { kind: "waiting"; problem: Problem; until: number } | { kind: "writing" };
 
 export interface Run {
   conversation: string;
@@ -72,8 +71,12 @@ export async function generate(conversation: Conversation, parent: string | null
   message.state = "writing";
   message.owner = tabId;
   const run: Run = {
-    conversation: id, message, phase: signal<Phase>({ kind: "reading" }), frame: signal(0),
-    meter: new Meter(performance.now()), abort: new AbortController(),
+    conversation: id,
+    message,
+    phase: signal<Phase>({ kind: "reading" }),
+    frame: signal(0),
+    meter: new Meter(performance.now()),
+    abort: new AbortController(),
   };
   const job = jobFor(conversation, parent);
   writing.set(message.id, message);
@@ -98,9 +101,10 @@ function failed({ message, abort }: Run, error: unknown) {
     message.state = "stopped";
     return;
   }
-  const problem: Problem = error instanceof ApiError
-    ? error.problem
-    : { kind: "failed", message: error instanceof Error ? error.message : String(error) };
+  const problem: Problem =
+    error instanceof ApiError
+      ? error.problem
+      : { kind: "failed", message: error instanceof Error ? error.message : String(error) };
   message.state = "failed";
   message.error = explain(problem);
   problems.value = new Map(problems.value).set(message.id, problem);
@@ -207,7 +211,10 @@ async function finish(run: Run) {
     current.value = { ...shown };
   }
   if (message.state === "failed") announce(message.error ?? "The answer failed.");
-  else announce(`${message.state === "stopped" ? "Stopped" : "Answer"}: ${message.text.slice(0, kAnnounced)}`);
+  else
+    announce(
+      `${message.state === "stopped" ? "Stopped" : "Answer"}: ${message.text.slice(0, kAnnounced)}`,
+    );
 }
 
 /** Brings in what a page left when it went. */
@@ -215,12 +222,14 @@ export async function recover() {
   for (const message of collect()) {
     const there = await store.load(message.conversation);
     const old = there?.messages.get(message.id);
-    if (old && old.text.length + (old.reasoning?.length ?? 0)
-        <= message.text.length + (message.reasoning?.length ?? 0)) {
+    if (
+      old &&
+      old.text.length + (old.reasoning?.length ?? 0) <=
+        message.text.length + (message.reasoning?.length ?? 0)
+    ) {
       await store.putMessage(message);
     }
   }
   window.addEventListener("pagehide", () => leave(writing.values()));
   window.addEventListener("pageshow", ({ persisted }) => persisted && collect());
 }
-

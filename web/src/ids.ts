@@ -1,4 +1,7 @@
-/** 128 random bits as text. randomUUID would need a secure context, which http in a home network is not. */
+/**
+ * 128 random bits as text. randomUUID would need a secure context, which http in a home network is
+ * not.
+ */
 export function newId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

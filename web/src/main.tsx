@@ -8,10 +8,12 @@ import { isId } from "./ids";
 import { onlyTexts, startServer } from "./server";
 import { settings, startSettings } from "./settings";
 import "./styles/base.css";
+import "./styles/sidebar.css";
 import "./styles/layout.css";
 import "./styles/messages.css";
 import "./styles/markdown.css";
 import "./styles/forms.css";
+import "./styles/dialogs.css";
 
 async function followAddress() {
   const id = location.hash.slice(1);

@@ -1,4 +1,5 @@
-// How fast an answer comes, by this page's clock. Pieces stand for tokens until the server says how many there were.
+// How fast an answer comes, by this page's clock. Pieces stand for tokens until the server says how
+// many there were.
 
 export class Meter {
   private firstAt: number | null = null;

@@ -1,5 +1,5 @@
-// What of an answer arrived after it was stored last, when a page goes away in the middle of it. Databases may not finish a
-// write then; local storage does.
+// What of an answer arrived after it was stored last, when a page goes away in the middle of it.
+// Databases may not finish a write then; local storage does.
 
 import type { Message } from "./types";
 

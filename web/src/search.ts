@@ -13,20 +13,30 @@ export interface Found {
 const kAround = 40;
 
 export function wordsOf(query: string): string[] {
-  return query.toLocaleLowerCase().split(/\s+/).filter((word) => word !== "").slice(0, 16);
+  return query
+    .toLocaleLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "")
+    .slice(0, 16);
 }
 
 export function excerptOf(text: string, word: string): string | null {
   const at = text.toLocaleLowerCase().indexOf(word);
   if (at < 0) return null;
   const from = Math.max(0, at - kAround);
-  const part = text.slice(from, at + word.length + kAround).replace(/\s+/g, " ").trim();
+  const part = text
+    .slice(from, at + word.length + kAround)
+    .replace(/\s+/g, " ")
+    .trim();
   return (from > 0 ? "…" : "") + part + (at + word.length + kAround < text.length ? "…" : "");
 }
 
 /** Null when `stale` came true before the end. */
 export async function search(
-  store: Store, metas: Meta[], query: string, stale: () => boolean,
+  store: Store,
+  metas: Meta[],
+  query: string,
+  stale: () => boolean,
 ): Promise<Found | null> {
   const words = wordsOf(query);
   const missing = new Map<string, Set<string>>();

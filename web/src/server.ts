@@ -6,9 +6,7 @@ import { ApiError, type Problem } from "./errors";
 import { apiKey, settings } from "./settings";
 
 export type Reach =
-  | { kind: "asking" }
-  | { kind: "ready" }
-  | { kind: "problem"; problem: Problem; again: boolean };
+  { kind: "asking" } | { kind: "ready" } | { kind: "problem"; problem: Problem; again: boolean };
 
 export const reach = signal<Reach>({ kind: "asking" });
 export const models = signal<Model[]>([]);
@@ -32,7 +30,8 @@ export function shortName(id: string): string {
 
 /** Where answers are made, as seen from whoever looks at this page. */
 export function serverPlace(hostname = location.hostname): string {
-  const local = /^(localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname) || /\.localhost$/i.test(hostname);
+  const local =
+    /^(localhost|127(\.\d+){3}|\[::1\])$/i.test(hostname) || /\.localhost$/i.test(hostname);
   return local ? "this machine" : hostname;
 }
 
@@ -57,7 +56,11 @@ async function askAll(signal: AbortSignal) {
   models.value = list;
   let facts: Props | null = null;
   try {
-    facts = await getProps(apiKey.value, list.length > 1 ? (model.value?.id ?? null) : null, signal);
+    facts = await getProps(
+      apiKey.value,
+      list.length > 1 ? (model.value?.id ?? null) : null,
+      signal,
+    );
   } catch (error) {
     // Servers that only speak the common part have no /props; what it says is then unknown.
     if (!(error instanceof ApiError) || error.problem.kind !== "refused") throw error;

@@ -18,27 +18,75 @@ const kApiKey = "hearth.key";
 
 /** Names, labels, limits and steps of the sampling settings. */
 export const kSampling: {
-  name: keyof Sampling; label: string; help: string; min: number; max: number; step: number;
+  name: keyof Sampling;
+  label: string;
+  help: string;
+  min: number;
+  max: number;
+  step: number;
 }[] = [
-  { name: "temperature", label: "Temperature", min: 0, max: 5, step: 0.05,
-    help: "0 takes the likeliest word each time; more is more surprising." },
-  { name: "top_p", label: "Top p", min: 0, max: 1, step: 0.01,
-    help: "Keeps the likeliest tokens that together have this probability." },
-  { name: "top_k", label: "Top k", min: 0, max: 100000, step: 1,
-    help: "Keeps this many of the likeliest tokens; 0 keeps all." },
-  { name: "min_p", label: "Min p", min: 0, max: 1, step: 0.01,
-    help: "Leaves out tokens below this share of the likeliest one's probability." },
-  { name: "repeat_penalty", label: "Repeat penalty", min: 0.01, max: 10, step: 0.05,
-    help: "Above 1, what was said lately becomes less likely." },
-  { name: "max_tokens", label: "Longest answer", min: 1, max: 1000000, step: 1,
-    help: "In tokens." },
-  { name: "seed", label: "Seed", min: 0, max: 4294967295, step: 1,
-    help: "The same seed and question give the same answer." },
+  {
+    name: "temperature",
+    label: "Temperature",
+    min: 0,
+    max: 5,
+    step: 0.05,
+    help: "0 takes the likeliest word each time; more is more surprising.",
+  },
+  {
+    name: "top_p",
+    label: "Top p",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    help: "Keeps the likeliest tokens that together have this probability.",
+  },
+  {
+    name: "top_k",
+    label: "Top k",
+    min: 0,
+    max: 100000,
+    step: 1,
+    help: "Keeps this many of the likeliest tokens; 0 keeps all.",
+  },
+  {
+    name: "min_p",
+    label: "Min p",
+    min: 0,
+    max: 1,
+    step: 0.01,
+    help: "Leaves out tokens below this share of the likeliest one's probability.",
+  },
+  {
+    name: "repeat_penalty",
+    label: "Repeat penalty",
+    min: 0.01,
+    max: 10,
+    step: 0.05,
+    help: "Above 1, what was said lately becomes less likely.",
+  },
+  {
+    name: "max_tokens",
+    label: "Longest answer",
+    min: 1,
+    max: 1000000,
+    step: 1,
+    help: "In tokens.",
+  },
+  {
+    name: "seed",
+    label: "Seed",
+    min: 0,
+    max: 4294967295,
+    step: 1,
+    help: "The same seed and question give the same answer.",
+  },
 ];
 
 /** What is good of stored or typed settings. */
 export function cleanSampling(value: unknown): Sampling {
-  const from = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  const from =
+    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
   const out: Sampling = {};
   for (const { name, min, max, step } of kSampling) {
     const number = from[name];

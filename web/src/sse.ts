@@ -1,4 +1,5 @@
-// Server-sent events as the WHATWG HTML standard (section 9.2) defines them, of which the API uses `data`.
+// Server-sent events as the WHATWG HTML standard (section 9.2) defines them, of which the API uses
+// `data`.
 
 const kMaxLine = 16 * 1024 * 1024;
 

@@ -1,5 +1,5 @@
-// Conversations in IndexedDB. Messages are records of their own and metadata is changed field by field inside of
-// transactions, so that tabs that write at once keep each other's work.
+// Conversations in IndexedDB. Messages are records of their own and metadata is changed field by
+// field inside of transactions, so that tabs that write at once keep each other's work.
 
 import type { Conversation, Message, Meta } from "./types";
 
@@ -11,7 +11,10 @@ export type Change = { kind: "meta" | "message" | "removed"; conversation: strin
 export interface Store {
   list(): Promise<Meta[]>;
   load(id: string): Promise<Conversation | null>;
-  /** Stores a conversation, or adds to one that is there: of two versions the newer metadata, of messages all. */
+  /**
+   * Stores a conversation, or adds to one that is there: of two versions the newer metadata, of
+   * messages all.
+   */
   merge(conversation: Conversation): Promise<void>;
   /** Changes some fields; false when the conversation is gone. */
   patch(id: string, changes: Partial<Meta>): Promise<boolean>;
@@ -44,7 +47,8 @@ function result<T>(request: IDBRequest<T>): Promise<T> {
 function settled(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error("the browser stopped a write"));
+    transaction.onabort = () =>
+      reject(transaction.error ?? new Error("the browser stopped a write"));
     transaction.onerror = () => reject(transaction.error);
   });
 }
@@ -57,8 +61,10 @@ export class Database implements Store {
     request.onupgradeneeded = () => {
       const db = request.result;
       db.createObjectStore("conversations", { keyPath: "id" });
-      db.createObjectStore("messages", { keyPath: "id" })
-        .createIndex("conversation", "conversation");
+      db.createObjectStore("messages", { keyPath: "id" }).createIndex(
+        "conversation",
+        "conversation",
+      );
     };
     const db = await result(request);
     // A newer page in another tab may need another shape of the database.
@@ -78,7 +84,8 @@ export class Database implements Store {
   async load(id: string): Promise<Conversation | null> {
     const transaction = this.db.transaction(["conversations", "messages"]);
     const meta = result(
-      transaction.objectStore("conversations").get(id) as IDBRequest<Meta | undefined>);
+      transaction.objectStore("conversations").get(id) as IDBRequest<Meta | undefined>,
+    );
     const index = transaction.objectStore("messages").index("conversation");
     const messages = result(index.getAll(id) as IDBRequest<Message[]>);
     const [found, all] = await Promise.all([meta, messages]);

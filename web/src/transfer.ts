@@ -9,15 +9,19 @@ const kMaxConversations = 100_000;
 const kMaxMessages = 1_000_000;
 
 export function exportText(conversations: Conversation[], now: Date): string {
-  return JSON.stringify({
-    format: kFormat,
-    version: 1,
-    exported: now.toISOString(),
-    conversations: conversations.map(({ meta, messages }) => ({
-      ...meta,
-      messages: [...messages.values()].map(({ owner: _, ...message }) => message),
-    })),
-  }, null, 1);
+  return JSON.stringify(
+    {
+      format: kFormat,
+      version: 1,
+      exported: now.toISOString(),
+      conversations: conversations.map(({ meta, messages }) => ({
+        ...meta,
+        messages: [...messages.values()].map(({ owner: _, ...message }) => message),
+      })),
+    },
+    null,
+    1,
+  );
 }
 
 class Invalid extends Error {}
@@ -33,7 +37,8 @@ function fields(value: unknown, where: string): Fields {
 
 function list(value: unknown, where: string, most: number): unknown[] {
   if (!Array.isArray(value)) throw new Invalid(`${where} is no list`);
-  if (value.length > most) throw new Invalid(`${where} has ${value.length} entries; ${most} are the most`);
+  if (value.length > most)
+    throw new Invalid(`${where} has ${value.length} entries; ${most} are the most`);
   return value;
 }
 
@@ -61,8 +66,14 @@ function info(value: unknown): AnswerInfo | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const from = value as Fields;
   const out: AnswerInfo = { pieces: 0 };
-  const numbers =
-    ["bytesSent", "promptTokens", "answerTokens", "pieces", "tokensPerSecond", "firstMs"] as const;
+  const numbers = [
+    "bytesSent",
+    "promptTokens",
+    "answerTokens",
+    "pieces",
+    "tokensPerSecond",
+    "firstMs",
+  ] as const;
   for (const key of numbers) {
     const number = from[key];
     if (typeof number === "number" && Number.isFinite(number) && number >= 0) out[key] = number;
@@ -89,7 +100,8 @@ function tools(value: unknown, where: string): ToolCall[] | undefined {
 function message(value: unknown, conversation: string, where: string): Message {
   const from = fields(value, where);
   const role = from.role;
-  if (role !== "user" && role !== "assistant") throw new Invalid(`${where}.role is neither user nor assistant`);
+  if (role !== "user" && role !== "assistant")
+    throw new Invalid(`${where}.role is neither user nor assistant`);
   const state = from.state;
   const out: Message = {
     id: id(from.id, `${where}.id`),
@@ -144,7 +156,8 @@ function checkTree(messages: Map<string, Message>, where: string) {
       walked.add(at.id);
       if (at.parent === null) break;
       const parent: Message | undefined = messages.get(at.parent);
-      if (!parent) throw new Invalid(`${where}: message ${at.id} follows ${at.parent}, which is not there`);
+      if (!parent)
+        throw new Invalid(`${where}: message ${at.id} follows ${at.parent}, which is not there`);
       at = parent;
     }
     for (const name of walked) good.add(name);

@@ -1,4 +1,5 @@
-// What is kept of conversations. A conversation is a tree: who edits a message or asks again makes a sibling.
+// What is kept of conversations. A conversation is a tree: who edits a message or asks again makes
+// a sibling.
 
 export type Role = "user" | "assistant";
 export type MessageState = "writing" | "done" | "stopped" | "failed";
@@ -47,7 +48,10 @@ export interface Message {
 
 export type Kind = "chat" | "text";
 
-/** All of a conversation but its messages, which are stored one by one so that tabs cannot undo each other's. */
+/**
+ * All of a conversation but its messages, which are stored one by one so that tabs cannot undo each
+ * other's.
+ */
 export interface Meta {
   id: string;
   kind: Kind;

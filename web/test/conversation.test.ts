@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 import {
-  childrenOf, leafBelow, newMessage, newMeta, pathTo, shownPath, startThatFits, textOf, titleOf, toSend,
+  childrenOf,
+  leafBelow,
+  newMessage,
+  newMeta,
+  pathTo,
+  shownPath,
+  startThatFits,
+  textOf,
+  titleOf,
+  toSend,
   whereEdited,
 } from "../src/conversation";
 import type { Message, Role } from "../src/types";
@@ -9,10 +18,12 @@ const meta = newMeta("chat", "", 0);
 
 /** "u1" is a question, "a1" an answer; each follows the one that is named. */
 function tree(...edges: [string, string | null, string?][]): Map<string, Message> {
-  return new Map(edges.map(([id, parent, text], i) => {
-    const role: Role = id.startsWith("u") ? "user" : "assistant";
-    return [id, { ...newMessage(meta.id, parent, role, text ?? id, i), id }];
-  }));
+  return new Map(
+    edges.map(([id, parent, text], i) => {
+      const role: Role = id.startsWith("u") ? "user" : "assistant";
+      return [id, { ...newMessage(meta.id, parent, role, text ?? id, i), id }];
+    }),
+  );
 }
 
 const ids = (path: Message[]) => path.map((message) => message.id);
@@ -51,27 +62,45 @@ describe("toSend", () => {
 
   it("begins with the system prompt and leaves out empty answers", () => {
     const sent = toSend({ ...meta, system: "Be brief." }, pathTo(messages, "u3"));
-    expect(sent.map((one) => `${one.role}: ${one.content}`))
-      .toEqual(["system: Be brief.", "user: u1", "assistant: a1", "user: u2", "user: u3"]);
+    expect(sent.map((one) => `${one.role}: ${one.content}`)).toEqual([
+      "system: Be brief.",
+      "user: u1",
+      "assistant: a1",
+      "user: u2",
+      "user: u3",
+    ]);
   });
 
   it("begins where the conversation was cut", () => {
-    expect(toSend({ ...meta, start: "u2" }, pathTo(messages, "u3")).map((one) => one.content))
-      .toEqual(["u2", "u3"]);
+    expect(
+      toSend({ ...meta, start: "u2" }, pathTo(messages, "u3")).map((one) => one.content),
+    ).toEqual(["u2", "u3"]);
     expect(toSend({ ...meta, start: "elsewhere" }, pathTo(messages, "u2"))).toHaveLength(3);
   });
 
   it("gives reasoning apart from the answer", () => {
     const path = pathTo(tree(["u1", null], ["a1", "u1"]), "a1");
     path[1]!.reasoning = "hm";
-    expect(toSend(meta, path)[1]).toEqual({ role: "assistant", content: "a1", reasoning_content: "hm" });
+    expect(toSend(meta, path)[1]).toEqual({
+      role: "assistant",
+      content: "a1",
+      reasoning_content: "hm",
+    });
   });
 });
 
 describe("startThatFits", () => {
   const long = "x".repeat(984);
-  const path = pathTo(tree(["u1", null, long], ["a1", "u1", long], ["u2", "a1", long],
-                           ["a2", "u2", long], ["u3", "a2", long]), "u3");
+  const path = pathTo(
+    tree(
+      ["u1", null, long],
+      ["a1", "u1", long],
+      ["u2", "a1", long],
+      ["a2", "u2", long],
+      ["u3", "a2", long],
+    ),
+    "u3",
+  );
 
   it("leaves out whole turns until the rest fits", () => {
     expect(startThatFits(meta, path, 5000, 3500)).toBe("u2");
@@ -98,7 +127,10 @@ describe("titleOf", () => {
 });
 
 describe("whereEdited", () => {
-  const path = pathTo(tree(["u1", null, "Once "], ["a1", "u1", "upon "], ["u2", "a1", "a time"]), "u2");
+  const path = pathTo(
+    tree(["u1", null, "Once "], ["a1", "u1", "upon "], ["u2", "a1", "a time"]),
+    "u2",
+  );
 
   it("finds the messages that an edited text still contains", () => {
     expect(whereEdited(path, textOf(path))).toEqual({ parent: "u2", rest: "" });

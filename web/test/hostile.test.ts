@@ -5,8 +5,11 @@ import { sanitize } from "../src/markdown/sanitize";
 import { MarkdownView } from "../src/markdown/view";
 
 const kAllowed = new Set(
-  ("A B BLOCKQUOTE BR BUTTON CODE DEL DIV EM H1 H2 H3 H4 H5 H6 HR I INS KBD LI MARK OL P PRE S SPAN "
-   + "STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL").split(" "));
+  (
+    "A B BLOCKQUOTE BR BUTTON CODE DEL DIV EM H1 H2 H3 H4 H5 H6 HR I INS KBD LI MARK OL P PRE S SPAN " +
+    "STRONG SUB SUP TABLE TBODY TD TH THEAD TR U UL"
+  ).split(" "),
+);
 const kAttributes = new Set(["href", "class", "align", "start", "title", "target", "rel", "type"]);
 const kClasses = /^(hljs-[a-z_-]+|[a-z]+_{1,2}|task|place|code|code-bar|copy-code|scroll|plain)$/;
 

@@ -88,7 +88,8 @@ describe("a growing text", () => {
     for (let at = 1; at <= text.length; ++at) {
       view.update(text.slice(0, at), false);
       const blocks = [...root.children].map((block) => block.innerHTML);
-      // The last two may still change: a line that is not whole yet may belong to the block before it.
+      // The last two may still change: a line that is not whole yet may belong to the block before
+      // it.
       blocks.slice(0, -2).forEach((block, i) => expect(block).toBe(wanted[i]));
     }
   });
@@ -189,7 +190,7 @@ describe("links and images", () => {
 
 describe("HTML", () => {
   it("is shown as text, but for tags that say how text looks", () => {
-    const root = show("a <div onclick=\"x\">b</div> <b>c</b> x<sup>2</sup> <b class=\"failure\">d</b>");
+    const root = show('a <div onclick="x">b</div> <b>c</b> x<sup>2</sup> <b class="failure">d</b>');
     expect(root.querySelector("[onclick], .failure")).toBeNull();
     expect(root.querySelector("b")!.textContent).toBe("c");
     expect(root.textContent).toContain('<div onclick="x">b</div>');
@@ -198,17 +199,32 @@ describe("HTML", () => {
 
 describe("mend", () => {
   it.each([
-    ["some **bold", "some **bold**"], ["some **", "some "], ["some **bold*", "some **bold**"],
-    ["a `code", "a `code`"], ["a `", "a "], ["an *empha", "an *empha*"], ["2 * 3", "2 * 3"],
-    ["see [the docs", "see the docs"], ["see [docs](https://exa", "see docs"], ["see [docs]", "see docs"],
-    ["[a](b) and", "[a](b) and"], ["text\n-", "text"], ["text\n#", "text"], ["text\n===", "text"],
-    ["- one\n- ", "- one"], ["1. one\n2.", "1. one"], ["| a | b |", ""], ["x\n\n| a | b |\n|--", "x\n"],
-    ["| a | b |\n|---|---|", "| a | b |\n|---|---|"], ["**a** and ~~b", "**a** and ~~b~~"],
+    ["some **bold", "some **bold**"],
+    ["some **", "some "],
+    ["some **bold*", "some **bold**"],
+    ["a `code", "a `code`"],
+    ["a `", "a "],
+    ["an *empha", "an *empha*"],
+    ["2 * 3", "2 * 3"],
+    ["see [the docs", "see the docs"],
+    ["see [docs](https://exa", "see docs"],
+    ["see [docs]", "see docs"],
+    ["[a](b) and", "[a](b) and"],
+    ["text\n-", "text"],
+    ["text\n#", "text"],
+    ["text\n===", "text"],
+    ["- one\n- ", "- one"],
+    ["1. one\n2.", "1. one"],
+    ["| a | b |", ""],
+    ["x\n\n| a | b |\n|--", "x\n"],
+    ["| a | b |\n|---|---|", "| a | b |\n|---|---|"],
+    ["**a** and ~~b", "**a** and ~~b~~"],
     ["`a ** b` and c", "`a ** b` and c"],
   ])("%j becomes %j", (before, after) => expect(mend(before)).toBe(after));
 
   it("never flashes marks while a usual text is written", () => {
-    const text = "A **bold** word, `code`, a [link](https://example.org/) and *more*.\nText\n- list\n- items\n";
+    const text =
+      "A **bold** word, `code`, a [link](https://example.org/) and *more*.\nText\n- list\n- items\n";
     const root = document.createElement("div");
     const view = new MarkdownView(root);
     for (let at = 1; at <= text.length; ++at) {

@@ -6,7 +6,8 @@ function all(...chunks: string[]): string[] {
   return chunks.flatMap((chunk) => parser.push(chunk));
 }
 
-const stream = ": ready\r\n\r\ndata: {\"a\":1}\n\nevent: x\ndata:two\ndata:  lines\nid: 4\n\r\ndata\n\ndata: €\r\rdata: [DONE]\n\n";
+const stream =
+  ': ready\r\n\r\ndata: {"a":1}\n\nevent: x\ndata:two\ndata:  lines\nid: 4\n\r\ndata\n\ndata: €\r\rdata: [DONE]\n\n';
 const wanted = ['{"a":1}', "two\n lines", "", "€", "[DONE]"];
 
 describe("EventParser", () => {
@@ -43,7 +44,7 @@ describe("EventParser", () => {
 });
 
 describe("events", () => {
-  it("joins characters whose bytes arrive apart, and stops the sender when left early", async () => {
+  it("joins characters whose bytes arrive apart, and stops the sender", async () => {
     const bytes = new TextEncoder().encode("data: a€b\n\n");
     let cancelled = false;
     let at = 0;

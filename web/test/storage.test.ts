@@ -10,7 +10,9 @@ let count = 0;
 
 function conversation(title: string, ...texts: string[]): Conversation {
   const meta = { ...newMeta("chat", "", ++count), title };
-  const messages = texts.map((text, i) => newMessage(meta.id, null, i % 2 ? "assistant" : "user", text, i));
+  const messages = texts.map((text, i) =>
+    newMessage(meta.id, null, i % 2 ? "assistant" : "user", text, i),
+  );
   return { meta, messages: new Map(messages.map((message) => [message.id, message])) };
 }
 
@@ -39,7 +41,10 @@ describe.each(kinds)("%s", (_, open) => {
   it("changes fields apart from each other", async () => {
     const one = conversation("one");
     await store.merge(one);
-    await Promise.all([store.patch(one.meta.id, { title: "new" }), store.patch(one.meta.id, { system: "s" })]);
+    await Promise.all([
+      store.patch(one.meta.id, { title: "new" }),
+      store.patch(one.meta.id, { system: "s" }),
+    ]);
     expect((await store.list())[0]).toMatchObject({ title: "new", system: "s" });
   });
 
@@ -63,7 +68,10 @@ describe.each(kinds)("%s", (_, open) => {
     const later = { ...newMessage(one.meta.id, null, "user", "late", 9) };
     await store.merge({
       meta: { ...one.meta, title: "older", changed: 0 },
-      messages: new Map([[first!.id, { ...first!, text: "s" }], [later.id, later]]),
+      messages: new Map([
+        [first!.id, { ...first!, text: "s" }],
+        [later.id, later],
+      ]),
     });
     const now = await store.load(one.meta.id);
     expect(now!.meta.title).toBe("one");
@@ -99,7 +107,11 @@ describe("Database", () => {
     await store.merge(mine);
     const [message] = [...mine.messages.values()];
     const other = conversation("other");
-    other.messages.set(message!.id, { ...message!, conversation: other.meta.id, text: "much longer text" });
+    other.messages.set(message!.id, {
+      ...message!,
+      conversation: other.meta.id,
+      text: "much longer text",
+    });
     await store.merge(other);
     expect((await store.load(mine.meta.id))!.messages.get(message!.id)!.text).toBe("text");
     store.close();

@@ -24,8 +24,13 @@ function pretty(args: string): string {
 function Tool({ call }: { call: ToolCall }) {
   return (
     <details class="tool">
-      <summary><Icon name="wrench" />Tool call: <code>{call.name || "…"}</code></summary>
-      <pre><code>{pretty(call.arguments)}</code></pre>
+      <summary>
+        <Icon name="wrench" />
+        Tool call: <code>{call.name || "…"}</code>
+      </summary>
+      <pre>
+        <code>{pretty(call.arguments)}</code>
+      </pre>
     </details>
   );
 }
@@ -33,8 +38,11 @@ function Tool({ call }: { call: ToolCall }) {
 function Reasoning({ text, thinking }: { text: string; thinking: boolean }) {
   const open = useSignal(false);
   return (
-    <details class="reasoning" open={open.value}
-             onToggle={(event) => (open.value = event.currentTarget.open)}>
+    <details
+      class="reasoning"
+      open={open.value}
+      onToggle={(event) => (open.value = event.currentTarget.open)}
+    >
       <summary>{thinking ? <span class="shimmer">Thinking…</span> : "Thoughts"}</summary>
       {open.value && <Markdown text={text} finished={!thinking} />}
     </details>
@@ -50,9 +58,15 @@ function Waiting({ phase }: { phase: Phase }) {
     const timer = setInterval(count, 250);
     return () => clearInterval(timer);
   }, [until]);
-  if (phase.kind === "reading") return <p class="waiting"><span class="shimmer">Reading…</span></p>;
+  if (phase.kind === "reading")
+    return (
+      <p class="waiting">
+        <span class="shimmer">Reading…</span>
+      </p>
+    );
   if (phase.kind === "writing") return null;
-  const why = phase.problem.kind === "loading" ? "The model is still loading." : "The server is busy.";
+  const why =
+    phase.problem.kind === "loading" ? "The model is still loading." : "The server is busy.";
   return (
     <p class="waiting" role="status">
       {why} Asking again {left.value > 0 ? `in ${left.value} s` : "now"}.
@@ -73,12 +87,15 @@ function useElsewhere(message: Message, mine: boolean): "writing" | "left" | nul
   return now.value - message.saved < kAliveMs ? "writing" : "left";
 }
 
-function endNote({ state, info, error }: Message, elsewhere: "writing" | "left" | null): string | null {
+function endNote(
+  { state, info, error }: Message,
+  elsewhere: "writing" | "left" | null,
+): string | null {
   if (elsewhere === "writing") return "Being written in another tab…";
   if (elsewhere === "left") return "The page was closed before the answer ended.";
   if (state === "stopped") return error ?? "Stopped.";
   if (state === "done" && info?.finish === "length") {
-    return "The answer ends here because it reached the longest length set, or the context is full.";
+    return "The answer ends here: it reached the longest length set, or the context is full.";
   }
   return null;
 }
@@ -101,7 +118,9 @@ export function Answer({ message, siblings, busy }: Props) {
     <article class="answer" aria-label="Answer" aria-busy={mine}>
       {reasoning && <Reasoning text={reasoning} thinking={thinking} />}
       {text !== "" && <Markdown text={text} finished={!mine && elsewhere !== "writing"} />}
-      {tools?.map((call, i) => <Tool key={i} call={call} />)}
+      {tools?.map((call, i) => (
+        <Tool key={i} call={call} />
+      ))}
       {mine && <Waiting phase={run.phase.value} />}
       {note && <p class="note">{note}</p>}
       {!mine && state === "failed" && <Failure message={message} busy={busy} />}
@@ -110,9 +129,16 @@ export function Answer({ message, siblings, busy }: Props) {
         <div class="actions">
           <Branches message={message} siblings={siblings} />
           {text !== "" && <CopyButton text={text} label="Copy the answer" />}
-          <button type="button" class="icon-button small" aria-label="Answer again"
-                  title="Answer again" disabled={busy}
-                  onClick={() => void answerTo(message.parent)}><Icon name="again" /></button>
+          <button
+            type="button"
+            class="icon-button small"
+            aria-label="Answer again"
+            title="Answer again"
+            disabled={busy}
+            onClick={() => void answerTo(message.parent)}
+          >
+            <Icon name="again" />
+          </button>
         </div>
       )}
     </article>

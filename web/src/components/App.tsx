@@ -36,7 +36,9 @@ function Greeting() {
     <div class="greeting">
       <Flame />
       <h1>{model.value ? shortName(model.value.id) : "hearth"}</h1>
-      <p>Runs on {serverPlace()}. What you write is sent to {location.host} and kept in this browser.</p>
+      <p>
+        What you write is sent to {serverPlace()} ({location.host}) and kept in this browser.
+      </p>
     </div>
   );
 }
@@ -46,10 +48,12 @@ function NoChat() {
   return (
     <div class="no-chat" role="note">
       <p>
-        {model.value ? shortName(model.value.id) : "This model"} is no chat model: it has no chat template.
-        It can continue a text.
+        {model.value ? shortName(model.value.id) : "This model"} is no chat model: it has no chat
+        template. It can continue a text.
       </p>
-      <button type="button" class="button primary" onClick={() => begin("text")}>Continue a text</button>
+      <button type="button" class="button primary" onClick={() => begin("text")}>
+        Continue a text
+      </button>
     </div>
   );
 }
@@ -66,16 +70,24 @@ export function App() {
   }, [shown?.meta.title]);
   return (
     <div class="app">
-      <a class="skip" href="#main" onClick={(event) => {
-        event.preventDefault();
-        document.querySelector<HTMLTextAreaElement>("main textarea")?.focus();
-      }}>Skip to the conversation</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault();
+          document.querySelector<HTMLTextAreaElement>("main textarea")?.focus();
+        }}
+      >
+        Skip to the conversation
+      </a>
       <Sidebar open={sidebarOpen.value} />
       {sidebarOpen.value && <div class="shade" onClick={closeSidebar} />}
       <main id="main" class="main">
         <Header />
         <Banner />
-        {kind === "text" ? <TextPage /> : (
+        {kind === "text" ? (
+          <TextPage />
+        ) : (
           <>
             {shown ? <Transcript conversation={shown} /> : <Greeting />}
             {onlyTexts.value ? <NoChat /> : <Composer />}

@@ -11,12 +11,19 @@ export function Banner() {
     <>
       {now.kind === "problem" && problem && (
         <div class="banner" role="alert">
-          <span>{explain(problem)}{now.again ? " Asking again…" : ""}</span>
-          {problem.kind === "key"
-            ? <button type="button" class="plain-button" onClick={() => (askKey.value = true)}>
-                Enter the key</button>
-            : <button type="button" class="plain-button" onClick={() => void connect()}>
-                Ask now</button>}
+          <span>
+            {explain(problem)}
+            {now.again ? " Asking again…" : ""}
+          </span>
+          {problem.kind === "key" ? (
+            <button type="button" class="plain-button" onClick={() => (askKey.value = true)}>
+              Enter the key
+            </button>
+          ) : (
+            <button type="button" class="plain-button" onClick={() => void connect()}>
+              Ask now
+            </button>
+          )}
         </div>
       )}
       {unkept.value && (

@@ -44,23 +44,59 @@ export function Composer() {
     }
   };
   return (
-    <form class="composer" aria-label="Message"
-          onSubmit={(event) => { event.preventDefault(); submit(); }}>
+    <form
+      class="composer"
+      aria-label="Message"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
       <div class="composer-box">
-        <textarea ref={area} rows={1} value={text.value} dir="auto" aria-label="Your message"
-                  placeholder="Write a message" enterkeyhint={touch.matches ? "enter" : "send"}
-                  onInput={(event) => set(event.currentTarget.value)} onKeyDown={onKeyDown} />
-        {run
-          ? <button type="button" class="send" aria-label="Stop" title="Stop (Esc)"
-                    onClick={() => stop(key)}><Icon name="stop" /></button>
-          : <button type="submit" class="send" aria-label="Send" title="Send (Enter)"
-                    disabled={text.value.trim() === "" || reach.value.kind !== "ready"}>
-              <Icon name="send" /></button>}
+        <textarea
+          ref={area}
+          rows={1}
+          value={text.value}
+          dir="auto"
+          aria-label="Your message"
+          placeholder="Write a message"
+          enterkeyhint={touch.matches ? "enter" : "send"}
+          onInput={(event) => set(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+        />
+        {run ? (
+          <button
+            type="button"
+            class="send"
+            aria-label="Stop"
+            title="Stop (Esc)"
+            onClick={() => stop(key)}
+          >
+            <Icon name="stop" />
+          </button>
+        ) : (
+          <button
+            type="submit"
+            class="send"
+            aria-label="Send"
+            title="Send (Enter)"
+            disabled={text.value.trim() === "" || reach.value.kind !== "ready"}
+          >
+            <Icon name="send" />
+          </button>
+        )}
       </div>
       <div class="composer-foot">
         <ContextUse />
-        <span class="hints"><kbd>Enter</kbd> sends <kbd>Shift Enter</kbd> new line
-          {run && <> <kbd>Esc</kbd> stops</>}</span>
+        <span class="hints">
+          <kbd>Enter</kbd> sends <kbd>Shift Enter</kbd> new line
+          {run && (
+            <>
+              {" "}
+              <kbd>Esc</kbd> stops
+            </>
+          )}
+        </span>
       </div>
     </form>
   );

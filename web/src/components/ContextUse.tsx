@@ -15,9 +15,16 @@ export function ContextUse() {
   if (used === null) return <span class="context">Context {grouped(size)} tokens</span>;
   return (
     <span class="context">
-      <svg class={used > size * 0.85 ? "gauge full" : "gauge"} viewBox="0 0 100 10"
-           preserveAspectRatio="none" role="meter" aria-label="Context used" aria-valuemin={0}
-           aria-valuemax={size} aria-valuenow={used}>
+      <svg
+        class={used > size * 0.85 ? "gauge full" : "gauge"}
+        viewBox="0 0 100 10"
+        preserveAspectRatio="none"
+        role="meter"
+        aria-label="Context used"
+        aria-valuemin={0}
+        aria-valuemax={size}
+        aria-valuenow={used}
+      >
         <rect width={Math.min(100, (100 * used) / size)} height={10} />
       </svg>
       Context {grouped(used)} of {grouped(size)}

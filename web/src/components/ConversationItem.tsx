@@ -17,16 +17,22 @@ function TitleEditor({ meta, done }: { meta: Meta; done: () => void }) {
     done();
   };
   return (
-    <input ref={input} class="title-input" aria-label="Title" value={meta.title} maxLength={200}
-           onBlur={() => leave(true)}
-           onKeyDown={(event) => {
-             if (event.isComposing) return;
-             if (event.key === "Enter") leave(true);
-             if (event.key === "Escape") {
-               event.stopPropagation();
-               leave(false);
-             }
-           }} />
+    <input
+      ref={input}
+      class="title-input"
+      aria-label="Title"
+      value={meta.title}
+      maxLength={200}
+      onBlur={() => leave(true)}
+      onKeyDown={(event) => {
+        if (event.isComposing) return;
+        if (event.key === "Enter") leave(true);
+        if (event.key === "Escape") {
+          event.stopPropagation();
+          leave(false);
+        }
+      }}
+    />
   );
 }
 
@@ -39,21 +45,44 @@ export function ConversationItem({ meta, excerpt }: { meta: Meta; excerpt: strin
       editing.value = false;
       requestAnimationFrame(() => link.current?.focus());
     };
-    return <li class="item"><TitleEditor meta={meta} done={done} /></li>;
+    return (
+      <li class="item">
+        <TitleEditor meta={meta} done={done} />
+      </li>
+    );
   }
   return (
     <li class={here ? "item here" : "item"}>
-      <a ref={link} href={`#${meta.id}`} aria-current={here ? "page" : undefined} title={meta.title}
-         onClick={closeSidebar}>
+      <a
+        ref={link}
+        href={`#${meta.id}`}
+        aria-current={here ? "page" : undefined}
+        title={meta.title}
+        onClick={closeSidebar}
+      >
         <span class="item-title">{meta.title || "Untitled"}</span>
         {excerpt && <span class="excerpt">{excerpt}</span>}
       </a>
       {runs.value.has(meta.id) && <span class="pulse" role="img" aria-label="Being answered" />}
       <span class="item-actions">
-        <button type="button" class="icon-button small" aria-label={`Rename “${meta.title}”`}
-                title="Rename" onClick={() => (editing.value = true)}><Icon name="pen" /></button>
-        <button type="button" class="icon-button small" aria-label={`Delete “${meta.title}”`}
-                title="Delete" onClick={() => void remove(meta.id)}><Icon name="trash" /></button>
+        <button
+          type="button"
+          class="icon-button small"
+          aria-label={`Rename “${meta.title}”`}
+          title="Rename"
+          onClick={() => (editing.value = true)}
+        >
+          <Icon name="pen" />
+        </button>
+        <button
+          type="button"
+          class="icon-button small"
+          aria-label={`Delete “${meta.title}”`}
+          title="Delete"
+          onClick={() => void remove(meta.id)}
+        >
+          <Icon name="trash" />
+        </button>
       </span>
     </li>
   );

@@ -11,8 +11,13 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     setTimeout(() => (copied.value = false), 1500);
   };
   return (
-    <button type="button" class="icon-button small" aria-label={label} title={label}
-            onClick={() => void copy()}>
+    <button
+      type="button"
+      class="icon-button small"
+      aria-label={label}
+      title={label}
+      onClick={() => void copy()}
+    >
       <Icon name={copied.value ? "check" : "copy"} />
     </button>
   );

@@ -18,9 +18,16 @@ export function Dialog({ title, close, children, class: name }: Props) {
     return () => shown.close();
   }, []);
   return (
-    <dialog ref={dialog} class={name} aria-labelledby="dialog-title"
-            onCancel={(event) => { event.preventDefault(); close(); }}
-            onClick={(event) => event.target === dialog.current && close()}>
+    <dialog
+      ref={dialog}
+      class={name}
+      aria-labelledby="dialog-title"
+      onCancel={(event) => {
+        event.preventDefault();
+        close();
+      }}
+      onClick={(event) => event.target === dialog.current && close()}
+    >
       <div class="dialog-body">
         <header class="dialog-head">
           <h2 id="dialog-title">{title}</h2>

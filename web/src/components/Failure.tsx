@@ -11,12 +11,12 @@ import { Icon } from "./Icon";
 export function Failure({ message, busy }: { message: Message; busy: boolean }) {
   const problem = problems.value.get(message.id);
   const cut = async () => {
-    if (problem?.kind !== "context" || await leaveOut(message, problem)) return;
+    if (problem?.kind !== "context" || (await leaveOut(message, problem))) return;
     notify("The last message alone is too long. Edit it to make it shorter.");
   };
   const text = current.value?.meta.kind === "text";
   return (
-    <div class="failure" role="alert">
+    <div class="failure">
       <Icon name="warning" />
       <p>{message.error ?? "The answer failed."}</p>
       <div class="failure-actions">
@@ -31,8 +31,14 @@ export function Failure({ message, busy }: { message: Message; busy: boolean }) 
           </button>
         )}
         {problem?.kind !== "context" && (
-          <button type="button" class="button" disabled={busy}
-                  onClick={() => void answerTo(message.parent)}>Try again</button>
+          <button
+            type="button"
+            class="button"
+            disabled={busy}
+            onClick={() => void answerTo(message.parent)}
+          >
+            Try again
+          </button>
         )}
       </div>
     </div>

@@ -36,13 +36,23 @@ export function KeyDialog() {
         </p>
         <label class="field">
           <span>Key</span>
-          <input ref={input} type="password" autocomplete="off" spellcheck={false} required
-                 autofocus />
+          <input
+            ref={input}
+            type="password"
+            autocomplete="off"
+            spellcheck={false}
+            required
+            autofocus
+          />
         </label>
         <p class="quiet">It is kept until this tab is closed, and sent to this server only.</p>
         <div class="dialog-actions">
-          <button type="button" class="button" onClick={close}>Cancel</button>
-          <button type="submit" class="button primary">Use this key</button>
+          <button type="button" class="button" onClick={close}>
+            Cancel
+          </button>
+          <button type="submit" class="button primary">
+            Use this key
+          </button>
         </div>
       </form>
     </Dialog>

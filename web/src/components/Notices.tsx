@@ -10,15 +10,31 @@ export function Notices() {
           <div class="notice" key={id}>
             <span>{text}</span>
             {action && (
-              <button type="button" class="plain-button"
-                      onClick={() => { dismiss(id); action.run(); }}>{action.label}</button>
+              <button
+                type="button"
+                class="plain-button"
+                onClick={() => {
+                  dismiss(id);
+                  action.run();
+                }}
+              >
+                {action.label}
+              </button>
             )}
-            <button type="button" class="icon-button small" aria-label="Dismiss"
-                    onClick={() => dismiss(id)}><Icon name="close" /></button>
+            <button
+              type="button"
+              class="icon-button small"
+              aria-label="Dismiss"
+              onClick={() => dismiss(id)}
+            >
+              <Icon name="close" />
+            </button>
           </div>
         ))}
       </div>
-      <div class="offscreen" aria-live="polite" data-testid="announcement">{announcement.value}</div>
+      <div class="offscreen" aria-live="polite" id="announcement">
+        {announcement.value}
+      </div>
     </>
   );
 }

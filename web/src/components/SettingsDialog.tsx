@@ -17,13 +17,21 @@ function SystemPrompt() {
     <section>
       <label class="field">
         <span>System prompt of this conversation</span>
-        <textarea rows={4} value={text} dir="auto" placeholder="None"
-                  onChange={(event) => set(event.currentTarget.value)} />
+        <textarea
+          rows={4}
+          value={text}
+          dir="auto"
+          placeholder="None"
+          onInput={(event) => set(event.currentTarget.value)}
+        />
       </label>
       <label class="check">
-        <input type="checkbox" checked={text !== "" && text === settings.value.system}
-               disabled={text === ""}
-               onChange={(event) => change({ system: event.currentTarget.checked ? text : "" })} />
+        <input
+          type="checkbox"
+          checked={text !== "" && text === settings.value.system}
+          disabled={text === ""}
+          onChange={(event) => change({ system: event.currentTarget.checked ? text : "" })}
+        />
         <span>Begin new conversations with it</span>
       </label>
     </section>
@@ -43,7 +51,9 @@ function SamplingFields() {
   const defaults = props.value?.defaults ?? {};
   const set = (name: keyof Sampling, typed: string) => {
     const { [name]: _, ...rest } = sampling;
-    change({ sampling: typed.trim() === "" ? rest : cleanSampling({ ...rest, [name]: Number(typed) }) });
+    change({
+      sampling: typed.trim() === "" ? rest : cleanSampling({ ...rest, [name]: Number(typed) }),
+    });
   };
   return (
     <section>
@@ -52,33 +62,52 @@ function SamplingFields() {
         {kSampling.map(({ name, label, help, min, max, step }) => (
           <label class="field" key={name} title={help}>
             <span>{label}</span>
-            <input type="number" inputMode="decimal" min={min} max={max} step={step === 1 ? 1 : "any"}
-                   name={name} value={sampling[name] ?? ""} placeholder={defaultOf(name, defaults)}
-                   aria-description={help}
-                   onChange={(event) => {
-                     set(name, event.currentTarget.value);
-                     event.currentTarget.value = String(settings.value.sampling[name] ?? "");
-                   }} />
+            <input
+              type="number"
+              inputMode="decimal"
+              min={min}
+              max={max}
+              step={step === 1 ? 1 : "any"}
+              name={name}
+              value={sampling[name] ?? ""}
+              placeholder={defaultOf(name, defaults)}
+              aria-description={help}
+              onChange={(event) => {
+                set(name, event.currentTarget.value);
+                event.currentTarget.value = String(settings.value.sampling[name] ?? "");
+              }}
+            />
           </label>
         ))}
       </div>
-      <p class="quiet">Empty fields leave the choice to the server.{" "}
+      <p class="quiet">
+        Empty fields leave the choice to the server.{" "}
         <button type="button" class="plain-button" onClick={() => change({ sampling: {} })}>
-          Empty all</button>
+          Empty all
+        </button>
       </p>
     </section>
   );
 }
 
 function ThemeChoice() {
-  const themes: [Theme, string][] = [["system", "System"], ["light", "Light"], ["dark", "Dark"]];
+  const themes: [Theme, string][] = [
+    ["system", "System"],
+    ["light", "Light"],
+    ["dark", "Dark"],
+  ];
   return (
     <fieldset class="choice">
       <legend>Theme</legend>
       {themes.map(([theme, label]) => (
         <label key={theme}>
-          <input type="radio" name="theme" value={theme} checked={settings.value.theme === theme}
-                 onChange={() => change({ theme })} />
+          <input
+            type="radio"
+            name="theme"
+            value={theme}
+            checked={settings.value.theme === theme}
+            onChange={() => change({ theme })}
+          />
           <span>{label}</span>
         </label>
       ))}
@@ -91,20 +120,32 @@ function Data() {
   return (
     <section>
       <h3>Conversations</h3>
-      <p class="quiet">They are kept in this browser. What you write is sent to {location.host} to be
-        answered, and nowhere else by this page.</p>
+      <p class="quiet">
+        They are kept in this browser. What you write is sent to {location.host} to be answered, and
+        nowhere else by this page.
+      </p>
       <div class="row">
-        <button type="button" class="button" onClick={() => void exportAll()}>Export all</button>
-        <button type="button" class="button" onClick={() => file.current!.click()}>Import…</button>
-        <input ref={file} type="file" class="offscreen" accept="application/json,.json" tabIndex={-1}
-               aria-label="File with conversations"
-               onChange={async (event) => {
-                 const input = event.currentTarget;
-                 const chosen = input.files?.[0];
-                 settingsOpen.value = false;
-                 if (chosen) await importFile(chosen);
-                 input.value = "";
-               }} />
+        <button type="button" class="button" onClick={() => void exportAll()}>
+          Export all
+        </button>
+        <button type="button" class="button" onClick={() => file.current!.click()}>
+          Import…
+        </button>
+        <input
+          ref={file}
+          type="file"
+          class="offscreen"
+          accept="application/json,.json"
+          tabIndex={-1}
+          aria-label="File with conversations"
+          onChange={async (event) => {
+            const input = event.currentTarget;
+            const chosen = input.files?.[0];
+            settingsOpen.value = false;
+            if (chosen) await importFile(chosen);
+            input.value = "";
+          }}
+        />
       </div>
     </section>
   );
@@ -115,11 +156,26 @@ function Keys() {
     <section>
       <h3>Keys</h3>
       <dl class="keys">
-        <dt><kbd>Enter</kbd></dt><dd>sends</dd>
-        <dt><kbd>Shift Enter</kbd></dt><dd>new line</dd>
-        <dt><kbd>Esc</kbd></dt><dd>stops an answer</dd>
-        <dt><kbd>↑</kbd></dt><dd>edits the last message</dd>
-        <dt><kbd>Ctrl K</kbd> or <kbd>/</kbd></dt><dd>search</dd>
+        <dt>
+          <kbd>Enter</kbd>
+        </dt>
+        <dd>sends</dd>
+        <dt>
+          <kbd>Shift Enter</kbd>
+        </dt>
+        <dd>new line</dd>
+        <dt>
+          <kbd>Esc</kbd>
+        </dt>
+        <dd>stops an answer</dd>
+        <dt>
+          <kbd>↑</kbd>
+        </dt>
+        <dd>edits the last message</dd>
+        <dt>
+          <kbd>Ctrl K</kbd> or <kbd>/</kbd>
+        </dt>
+        <dd>search</dd>
       </dl>
     </section>
   );

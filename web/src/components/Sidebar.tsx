@@ -31,9 +31,17 @@ function grouping(metas: Meta[]): [string, Meta[]][] {
 function New({ kind, label }: { kind: Kind; label: string }) {
   const here = current.value === null && newKind.value === kind;
   return (
-    <button type="button" class="nav-button" aria-current={here ? "page" : undefined}
-            onClick={() => { begin(kind); closeSidebar(); }}>
-      <Icon name={kind === "chat" ? "plus" : "text"} />{label}
+    <button
+      type="button"
+      class="nav-button"
+      aria-current={here ? "page" : undefined}
+      onClick={() => {
+        begin(kind);
+        closeSidebar();
+      }}
+    >
+      <Icon name={kind === "chat" ? "plus" : "text"} />
+      {label}
     </button>
   );
 }
@@ -61,14 +69,24 @@ export function Sidebar({ open }: { open: boolean }) {
   const shown = results ? metas.filter((meta) => results.ids.has(meta.id)) : metas;
   return (
     <nav id="sidebar" class={open ? "sidebar open" : "sidebar"} aria-label="Conversations">
-      <div class="brand"><Flame /><span>hearth</span></div>
+      <div class="brand">
+        <Flame />
+        <span>hearth</span>
+      </div>
       <New kind="chat" label="New chat" />
       <New kind="text" label="Continue a text" />
       <label class="search">
         <Icon name="search" />
-        <input id="search" type="search" placeholder="Search" aria-label="Search conversations"
-               aria-keyshortcuts="Control+K /" autocomplete="off" value={query.value}
-               onInput={(event) => (query.value = event.currentTarget.value)} />
+        <input
+          id="search"
+          type="search"
+          placeholder="Search"
+          aria-label="Search conversations"
+          aria-keyshortcuts="Control+K /"
+          autocomplete="off"
+          value={query.value}
+          onInput={(event) => (query.value = event.currentTarget.value)}
+        />
         <kbd aria-hidden="true">Ctrl K</kbd>
       </label>
       <div class="conversations">
@@ -77,8 +95,11 @@ export function Sidebar({ open }: { open: boolean }) {
             <h2>{name}</h2>
             <ul>
               {group.map((meta) => (
-                <ConversationItem key={meta.id} meta={meta}
-                                  excerpt={results?.excerpts.get(meta.id) ?? null} />
+                <ConversationItem
+                  key={meta.id}
+                  meta={meta}
+                  excerpt={results?.excerpts.get(meta.id) ?? null}
+                />
               ))}
             </ul>
           </section>
@@ -91,7 +112,8 @@ export function Sidebar({ open }: { open: boolean }) {
       </div>
       <div class="sidebar-foot">
         <button type="button" class="nav-button" onClick={() => (settingsOpen.value = true)}>
-          <Icon name="sliders" />Settings
+          <Icon name="sliders" />
+          Settings
         </button>
         <ThemeButton />
       </div>

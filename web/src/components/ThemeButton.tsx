@@ -9,8 +9,13 @@ export function ThemeButton() {
   const { theme } = settings.value;
   const label = `Theme: ${kName[theme]}. Change to ${kName[kNext[theme]]}`;
   return (
-    <button type="button" class="icon-button theme-button" aria-label={label} title={label}
-            onClick={() => change({ theme: kNext[theme] })}>
+    <button
+      type="button"
+      class="icon-button theme-button"
+      aria-label={label}
+      title={label}
+      onClick={() => change({ theme: kNext[theme] })}
+    >
       <Icon name={kIcon[theme]} />
     </button>
   );

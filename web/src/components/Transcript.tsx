@@ -24,8 +24,14 @@ function onCopy(event: MouseEvent) {
 }
 
 /** A column that follows what is written at its end, until someone scrolls up. */
-export function Follow({ id, count, children }: {
-  id: string; count: number; children: ComponentChildren;
+export function Follow({
+  id,
+  count,
+  children,
+}: {
+  id: string;
+  count: number;
+  children: ComponentChildren;
 }) {
   const scroll = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
@@ -55,7 +61,9 @@ export function Follow({ id, count, children }: {
   return (
     <div class="follow">
       <div class="scroller" ref={scroll} onScroll={look} onClick={onCopy}>
-        <div class="column" ref={content}>{children}</div>
+        <div class="column" ref={content}>
+          {children}
+        </div>
       </div>
       {away.value && (
         <button type="button" class="icon-button to-end" aria-label="To the end" onClick={toEnd}>
@@ -80,7 +88,9 @@ export function Transcript({ conversation }: { conversation: Conversation }) {
         return (
           <div class={i < start ? "turn left-out" : "turn"} key={message.id}>
             {i === start && i > 0 && (
-              <p class="divider">What is above is no longer sent: the context has no room for it.</p>
+              <p class="divider">
+                What is above is no longer sent: the context has no room for it.
+              </p>
             )}
             <Part message={message} siblings={children.get(message.parent) ?? []} busy={busy} />
           </div>

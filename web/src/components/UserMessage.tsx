@@ -35,13 +35,24 @@ function Editor({ message, done }: { message: Message; done: () => void }) {
     }
   };
   return (
-    <form class="edit" onSubmit={(event) => { event.preventDefault(); submit(); }}>
-      <textarea ref={area} aria-label="Edit your message" rows={3} dir="auto"
-                onKeyDown={onKeyDown}>{message.text}</textarea>
+    <form
+      class="edit"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      <textarea ref={area} aria-label="Edit your message" rows={3} dir="auto" onKeyDown={onKeyDown}>
+        {message.text}
+      </textarea>
       <div class="edit-actions">
         <span class="quiet">What followed stays as another version.</span>
-        <button type="button" class="button" onClick={done}>Cancel</button>
-        <button type="submit" class="button primary">Send</button>
+        <button type="button" class="button" onClick={done}>
+          Cancel
+        </button>
+        <button type="submit" class="button primary">
+          Send
+        </button>
       </div>
     </form>
   );
@@ -52,13 +63,22 @@ export function UserMessage({ message, siblings, busy }: Props) {
   if (editing.value) return <Editor message={message} done={() => (editing.value = false)} />;
   return (
     <article class="user" aria-label="You">
-      <div class="bubble" dir="auto">{message.text}</div>
+      <div class="bubble" dir="auto">
+        {message.text}
+      </div>
       <div class="actions">
         <Branches message={message} siblings={siblings} />
         <CopyButton text={message.text} label="Copy your message" />
-        <button type="button" class="icon-button small edit-button" aria-label="Edit your message"
-                title="Edit your message" disabled={busy}
-                onClick={() => (editing.value = true)}><Icon name="pen" /></button>
+        <button
+          type="button"
+          class="icon-button small edit-button"
+          aria-label="Edit your message"
+          title="Edit your message"
+          disabled={busy}
+          onClick={() => (editing.value = true)}
+        >
+          <Icon name="pen" />
+        </button>
       </div>
     </article>
   );

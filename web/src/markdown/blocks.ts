@@ -1,4 +1,5 @@
-// Markdown that is still being written, cut into blocks. A block that cannot change any more is never looked at again.
+// Markdown that is still being written, cut into blocks. A block that cannot change any more is
+// never looked at again.
 
 import { Lexer, type Links, type Token, type Tokens } from "marked";
 
@@ -26,7 +27,8 @@ function plain(source: string): Tokens.Generic {
 function isTooMuch(source: string, finished: boolean): boolean {
   if (source.length > (finished ? kLongest : kLongestOpen) || kNested.test(source)) return true;
   if (source.length < kMostMarks) return false;
-  return source.split(/\n[ \t]*\n/)
+  return source
+    .split(/\n[ \t]*\n/)
     .some((part) => part.length > kMostMarks && (part.match(/[*_]+/g)?.length ?? 0) > kMostMarks);
 }
 
@@ -57,8 +59,11 @@ export class Blocks {
     const tokens = this.lex(tail, finished);
     const solid = tokens.findLastIndex((token) => token.type !== "space");
     const last = tokens[solid];
-    // A first line that is not whole may yet belong to the block before it, as a list's next number does.
-    const start = tokens.slice(0, Math.max(0, solid)).reduce((sum, token) => sum + token.raw.length, 0);
+    // A first line that is not whole may yet belong to the block before it, as a list's next number
+    // does.
+    const start = tokens
+      .slice(0, Math.max(0, solid))
+      .reduce((sum, token) => sum + token.raw.length, 0);
     const settled = finished ? tokens.length : last && tail.indexOf("\n", start) >= 0 ? solid : 0;
     this.open = [];
     tokens.forEach((token, i) => {
@@ -70,7 +75,8 @@ export class Blocks {
       const list = i < settled ? this.done : this.open;
       list.push({ source: token.raw, token, open: i >= settled });
     });
-    if (!finished && settled === solid && last?.type === "code") this.openFence(last as Tokens.Code);
+    if (!finished && settled === solid && last?.type === "code")
+      this.openFence(last as Tokens.Code);
   }
 
   /** The first definition counts; one that is still being written would name another address. */

@@ -19,8 +19,24 @@ import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
 const languages = {
-  bash, c, cpp, csharp, css, diff, go, ini, java, javascript, json, markdown, python, rust, sql,
-  typescript, xml, yaml,
+  bash,
+  c,
+  cpp,
+  csharp,
+  css,
+  diff,
+  go,
+  ini,
+  java,
+  javascript,
+  json,
+  markdown,
+  python,
+  rust,
+  sql,
+  typescript,
+  xml,
+  yaml,
 };
 for (const [name, definition] of Object.entries(languages)) hljs.registerLanguage(name, definition);
 
@@ -33,7 +49,11 @@ export function escapeHtml(text: string): string {
 
 /** The first word behind a fence. */
 export function languageOf(info: string | undefined): string {
-  return (info ?? "").trim().split(/[\s,{:]/)[0]!.toLowerCase().slice(0, 30);
+  return (info ?? "")
+    .trim()
+    .split(/[\s,{:]/)[0]!
+    .toLowerCase()
+    .slice(0, 30);
 }
 
 /** Code as HTML of spans with classes. */

@@ -1,12 +1,20 @@
-// What the end of unfinished Markdown most likely becomes, so that marks do not flash up as text before they work.
+// What the end of unfinished Markdown most likely becomes, so that marks do not flash up as text
+// before they work.
 
-/** The same text with marks closed that are open, and without a last line or link that says nothing yet. */
+/**
+ * The same text with marks closed that are open, and without a last line or link that says nothing
+ * yet.
+ */
 export function mend(source: string): string {
   const lineStart = source.lastIndexOf("\n") + 1;
   const line = source.slice(lineStart);
-  // Only marks so far: a list, a heading or a rule begins, or the line above becomes a heading by mistake.
-  if (!line.startsWith("|") && /^(?:[\s>#*+\-=_|:`~]+|\s*\d+[.)]?\s*)$/.test(line)
-      && source.trim() !== line.trim()) {
+  // Only marks so far: a list, a heading or a rule begins, or the line above becomes a heading by
+  // mistake.
+  if (
+    !line.startsWith("|") &&
+    /^(?:[\s>#*+\-=_|:`~]+|\s*\d+[.)]?\s*)$/.test(line) &&
+    source.trim() !== line.trim()
+  ) {
     return mend(source.slice(0, Math.max(0, lineStart - 1)));
   }
   return closeMarks(withoutTableHead(source));
@@ -20,8 +28,10 @@ function withoutTableHead(source: string): string {
   const rows = lines.length - first;
   if (rows === 0 || rows > 2) return source;
   const columns = (row: string) => row.replace(/\|\s*$/, "").split("|").length;
-  const whole = rows === 2 && columns(lines[first]!) === columns(lines[first + 1]!)
-    && /^\s*\|(\s*:?-+:?\s*\|)+\s*$/.test(lines[first + 1]!);
+  const whole =
+    rows === 2 &&
+    columns(lines[first]!) === columns(lines[first + 1]!) &&
+    /^\s*\|(\s*:?-+:?\s*\|)+\s*$/.test(lines[first + 1]!);
   return whole ? source : lines.slice(0, first).join("\n");
 }
 

@@ -1,5 +1,5 @@
-// Makes one element's children like another's while keeping what is equal, so that a selection or a scrolled block
-// survives that the text around it grows.
+// Makes one element's children like another's while keeping what is equal, so that a selection or a
+// scrolled block survives that the text around it grows.
 
 export function morph(target: Node, wanted: Node) {
   const have = [...target.childNodes];
@@ -18,8 +18,11 @@ export function morph(target: Node, wanted: Node) {
 }
 
 function alike(a: Node, b: Node): boolean {
-  return a.nodeType === b.nodeType && a.nodeName === b.nodeName
-    && (a.nodeType === Node.TEXT_NODE || a.nodeType === Node.ELEMENT_NODE);
+  return (
+    a.nodeType === b.nodeType &&
+    a.nodeName === b.nodeName &&
+    (a.nodeType === Node.TEXT_NODE || a.nodeType === Node.ELEMENT_NODE)
+  );
 }
 
 function setText(node: Text, text: string) {

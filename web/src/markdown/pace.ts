@@ -1,4 +1,7 @@
-/** Runs what is asked for last, at most a fifth of the time, so that costly drawing leaves the page usable. */
+/**
+ * Runs what is asked for last, at most a fifth of the time, so that costly drawing leaves the page
+ * usable.
+ */
 export class Pace {
   private next = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;

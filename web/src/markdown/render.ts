@@ -10,7 +10,8 @@ const kPlainTag = /^<\/?(?:b|br|del|em|i|ins|kbd|mark|s|strong|sub|sup|u)\s*\/?>
 
 const renderer: RendererObject = {
   html({ text }) {
-    return text.split(/(<[^<>]*>)/)
+    return text
+      .split(/(<[^<>]*>)/)
       .map((part) => (kPlainTag.test(part) ? part : escapeHtml(part)))
       .join("");
   },
@@ -18,7 +19,8 @@ const renderer: RendererObject = {
     const language = languageOf(lang);
     return `<pre><code>${highlight(text, language)}</code></pre>`;
   },
-  // An image would have to be fetched from somewhere. What it shows and where it is can be read instead.
+  // An image would have to be fetched from somewhere. What it shows and where it is can be read
+  // instead.
   image({ href, text }) {
     const said = escapeHtml(`Image: ${text || "without a description"}`);
     const url = addressOf(href);

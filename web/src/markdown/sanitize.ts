@@ -1,12 +1,45 @@
-// The one door through which text of a model becomes elements of the page. Nothing that passes can run, load, style, name or
-// embed; links go to http, https and mail addresses, say where, and open on a click only.
+// The one door through which text of a model becomes elements of the page. Nothing that passes can
+// run, load, style, name or embed; links go to http, https and mail addresses, say where, and open
+// on a click only.
 
 import createDOMPurify from "dompurify";
 
 const kTags = [
-  "a", "b", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i",
-  "ins", "kbd", "li", "mark", "ol", "p", "pre", "s", "span", "strong", "sub", "sup", "table",
-  "tbody", "td", "th", "thead", "tr", "u", "ul",
+  "a",
+  "b",
+  "blockquote",
+  "br",
+  "code",
+  "del",
+  "em",
+  "h1",
+  "h2",
+  "h3",
+  "h4",
+  "h5",
+  "h6",
+  "hr",
+  "i",
+  "ins",
+  "kbd",
+  "li",
+  "mark",
+  "ol",
+  "p",
+  "pre",
+  "s",
+  "span",
+  "strong",
+  "sub",
+  "sup",
+  "table",
+  "tbody",
+  "td",
+  "th",
+  "thead",
+  "tr",
+  "u",
+  "ul",
 ];
 
 const purifier = createDOMPurify(window);
@@ -16,7 +49,10 @@ const kClass = /^(hljs-[a-z_-]+|[a-z]+_{1,2}|task)$/;
 
 purifier.addHook("uponSanitizeAttribute", (_, data) => {
   if (data.attrName !== "class") return;
-  data.attrValue = data.attrValue.split(/\s+/).filter((name) => kClass.test(name)).join(" ");
+  data.attrValue = data.attrValue
+    .split(/\s+/)
+    .filter((name) => kClass.test(name))
+    .join(" ");
   data.keepAttr = data.attrValue !== "";
 });
 

@@ -7,7 +7,10 @@ import { morph } from "./morph";
 import { codeFrame, render } from "./render";
 import { sanitize } from "./sanitize";
 
-/** Code up to this length is coloured anew with each frame; beyond it when it has grown by an eighth. */
+/**
+ * Code up to this length is coloured anew with each frame; beyond it when it has grown by an
+ * eighth.
+ */
 const kEager = 4000;
 
 /** Code that is still being written: coloured up to some place, plain behind it. */
@@ -17,7 +20,10 @@ class OpenCode {
   private readonly tail = document.createTextNode("");
   private coloured = 0;
 
-  constructor(root: HTMLElement, private readonly language: string) {
+  constructor(
+    root: HTMLElement,
+    private readonly language: string,
+  ) {
     const { frame, code } = codeFrame(language);
     this.code = code;
     this.code.append(this.head, this.tail);
