@@ -194,12 +194,12 @@ test("an answer goes on while another conversation is shown", async () => {
 
 test("another tab follows an answer, and knows when its writer is gone", async () => {
   const stream = await ask("watched");
-  stream.say("one ");
-  await page.getByText("one").waitFor();
+  stream.say("early ");
+  await page.getByText("early").waitFor();
   const other = await browser.open(page.url());
   await other.getByText("Being written in another tab…").waitFor();
-  stream.say("two");
-  await other.getByText("one two").waitFor();
+  stream.say("late");
+  await other.getByText("early late").waitFor();
   await page.close();
   await other.getByText("The page was closed before the answer ended.").waitFor();
   await stream.closed;

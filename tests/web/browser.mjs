@@ -2,12 +2,21 @@
 // policy is kept.
 
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 export const kWait = 60_000;
+
+/** Fails where something that has no limit of its own takes longer than anything should. */
+function limited(promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} took more than ${kWait} ms`)), kWait);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
 
 const flags = [
   "--headless",
@@ -85,7 +94,8 @@ export class Browser {
     assert.deepEqual(complaints, [], "complaints of the policy, or errors");
     for (const page of this.context.pages()) {
       if (!page.url().startsWith(origin)) continue;
-      assert.deepEqual(await page.evaluate(() => [...window.violations, ...window.ran]), []);
+      const traces = page.evaluate(() => [...window.violations, ...window.ran]);
+      assert.deepEqual(await limited(traces, "looking at a page"), []);
     }
   }
 
@@ -97,7 +107,15 @@ export class Browser {
   }
 
   async stop() {
-    await this.context.close();
+    const lock = await readlink(join(this.profile, "SingletonLock")).catch(() => "");
+    try {
+      await limited(this.context.close(), "closing the browser");
+    } catch (error) {
+      // The lock of a profile names its process, which must not outlive the tests.
+      const pid = Number(lock.split("-").at(-1));
+      if (pid > 1) process.kill(pid, "SIGKILL");
+      throw error;
+    }
     await rm(this.profile, { recursive: true, force: true });
   }
 }
