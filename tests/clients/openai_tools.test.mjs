@@ -47,12 +47,12 @@ check("a named tool is the one that is called", async () => {
     const { choices: [{ message, finish_reason }] } = await create({ tool_choice: named(name) });
     assertCalls(message, 1);
     assert.equal(message.tool_calls[0].function.name, name);
-    assert.ok(["tool_calls", "stop"].includes(finish_reason)); // OpenAI says stop where it was named
+    assert.match(finish_reason, /^(tool_calls|stop)$/); // OpenAI says stop where it was named
   }
 });
 
 check("a template that knows no tools: calls are made all the same", async () => {
-  const plain = await serve({ model, flags: ["-c", "8192", "-np", "4", "--chat-template", "chatml"] });
+  const plain = await serve({ model, flags: ["-c", "8192", "--chat-template", "chatml"] });
   for (const tool_choice of ["required", named("set_light")]) {
     const { choices: [{ message }] } = await plain.server.openai().chat.completions.create(ask({
       tool_choice, parallel_tool_calls: false,

@@ -87,7 +87,7 @@ async function launch(model, flags) {
   child.stderr.on("data", (data) => { complaint = (complaint + data).slice(-4000); });
   const ended = new Promise((done) => {
     child.once("error", (error) => done(`${program}: ${error.message}`));
-    child.once("exit", (code, signal) => done(`${program} ended (${signal ?? code}): ${complaint}`));
+    child.once("exit", (code, signal) => done(`${program} ended, ${signal ?? code}: ${complaint}`));
   });
   const failed = ended.then((why) => { throw new Error(why); });
   failed.catch(() => undefined);
