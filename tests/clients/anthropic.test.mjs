@@ -81,10 +81,16 @@ check("a talk of several turns", async () => {
 
 check("an assistant's message at the end is the beginning of the answer", async () => {
   const messages = [...ask().messages, { role: "assistant", content: "The dog was called" }];
-  const { json } = await server.post("/apply-template", { messages });
-  assert.match(json.prompt, /The dog was called$/);
   const text = await textOf({ messages });
   assert.ok(!text.startsWith("The dog was called"), "it is not said again");
+  const { json } = await server.post("/apply-template", {
+    messages, add_generation_prompt: false, continue_final_message: true,
+  });
+  assert.match(json.prompt, /The dog was called$/);
+  const continued = await server.post("/completion", {
+    prompt: json.prompt, n_predict: 24, temperature: 0,
+  });
+  assert.equal(text.trim(), continued.json.content.trim());
 });
 
 // The types of events with their indices, runs of deltas as one.
@@ -159,7 +165,7 @@ check("temperature, top_k and top_p choose how it is drawn", async () => {
   assert.equal(await textOf({ ...wild, top_p: 0.000001 }), greedy);
 });
 
-check("thinking: disabled is nothing; enabled is honoured, refused, or told as ignored", async () => {
+check("thinking: disabled is nothing; enabled is honoured, refused or told", async () => {
   assert.equal(await textOf({ thinking: { type: "disabled" } }), await textOf());
   const { status, json, ignored } = await server.post("/v1/messages", ask({
     max_tokens: 100, thinking: { type: "enabled", budget_tokens: 50 },
@@ -183,7 +189,7 @@ check("errors have Anthropic's shape and name the field", async () => {
   }
 });
 
-check("an unknown model is a not_found_error, no room an invalid request with numbers", async () => {
+check("an unknown model is not found, no room an invalid request with numbers", async () => {
   const unknown = await failure(Anthropic.NotFoundError, () => create({ model: "no-such-model" }));
   assert.equal(unknown.error.error.type, "not_found_error");
   assert.match(unknown.message, /no-such-model/);

@@ -30,11 +30,11 @@ const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // Asks until `look` gives something; what is still missing then is an error that says `what`.
 export async function eventually(what, look) {
-  const end = Date.now() + PATIENCE;
+  const end = Date.now() + PATIENCE / 2;
   for (;;) {
     const found = await look();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`not within ${PATIENCE / 1000} s: ${what}`);
+    if (Date.now() > end) throw new Error(`not within ${PATIENCE / 2000} s: ${what}`);
     await sleep(20);
   }
 }
