@@ -178,6 +178,14 @@ check("top_logprobs come where they are included", async () => {
   assert.ok(logprobs.every((one) => one.top_logprobs.length === 2 && one.logprob <= 0));
 });
 
+check("what coding agents send along is taken", async () => {
+  const response = await create({
+    include: ["reasoning.encrypted_content"], store: false, prompt_cache_key: "a-session",
+    reasoning: { effort: "medium", summary: "auto" }, max_output_tokens: 4,
+  });
+  assert.ok(response.usage.output_tokens > 0);
+});
+
 check("truncation: auto drops the oldest or is refused; disabled makes it an error", async () => {
   const talk = Array.from({ length: 40 }, (_, i) => (
     { role: i % 2 ? "assistant" : "user", content: "The dog ran to the cat. ".repeat(20) }));
