@@ -8,9 +8,8 @@ import OpenAI from "openai";
 import { eventually, failure, makeModel, serve } from "./server.mjs";
 
 const ENDLESS = { 2: -100 };
-const DIGITS = { // the same where a dialect has no logit_bias
-  type: "array", items: { type: "integer", minimum: 0, maximum: 9 }, minItems: 4000,
-};
+const ROW = { type: "array", items: { type: "integer", minimum: 0, maximum: 9 }, minItems: 60 };
+const DIGITS = { type: "array", items: ROW, minItems: 60 }; // where a dialect has no logit_bias
 const MANY = 30_000; // tokens: much longer than anything here waits
 const CROWD = 600; // requests: more than any queue should take in
 

@@ -57,6 +57,8 @@ check("a stream: blocks with indices, input as pieces of JSON", async () => {
   }));
   const starts = events.filter((event) => event.type === "content_block_start");
   assert.deepEqual(starts.map((event) => event.index), starts.map((_, i) => i));
+  const stops = events.filter((event) => event.type === "content_block_stop");
+  assert.deepEqual(stops.map((event) => event.index), starts.map((event) => event.index));
   const { index, content_block: block } = starts.at(-1);
   assert.equal(block.type, "tool_use");
   assert.equal(block.name, "get_weather");

@@ -100,6 +100,7 @@ check("streamed: index, id, name first, then the arguments in pieces", async () 
   const chunks = await collect(await create({ ...more, stream: true }));
   const deltas = chunks.map((chunk) => chunk.choices[0].delta);
   assert.equal(deltas[0].role, "assistant");
+  assert.ok(deltas.slice(1).every((delta) => delta.role === undefined), "the role comes once");
   const calls = deltas.flatMap((delta) => delta.tool_calls ?? []);
   const [first, ...rest] = calls;
   assert.equal(first.index, 0);

@@ -1,5 +1,5 @@
-// Reasoning of a model that marks it with <think>, apart from its answer. A grammar makes the bundled
-// model, which knows no such marks, write them.
+// Reasoning of a model that marks it with <think>, apart from its answer. A grammar makes the
+// bundled model, which knows no such marks, write them.
 import assert from "node:assert/strict";
 
 import { collect, makeModel, serve, TOOL_FLAGS } from "./server.mjs";
