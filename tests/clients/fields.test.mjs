@@ -97,6 +97,36 @@ usual.check("a stream has the header too", async () => {
   assert.deepEqual([...names], ["unknown"]);
 });
 
+// Where the clients' own types say what may be sent, table by table.
+const TYPES = {
+  openai_chat: ["openai/resources/chat/completions/completions.d.ts",
+    "ChatCompletionCreateParamsBase"],
+  openai_completions: ["openai/resources/completions.d.ts", "CompletionCreateParamsBase"],
+  openai_responses: ["openai/resources/responses/responses.d.ts", "ResponseCreateParamsBase"],
+  openai_embeddings: ["openai/resources/embeddings.d.ts", "EmbeddingCreateParams"],
+  anthropic_messages: ["@anthropic-ai/sdk/resources/messages/messages.d.ts",
+    "MessageCreateParamsBase"],
+  ollama_generate: ["ollama/dist/browser.d.ts", "GenerateRequest"],
+  ollama_chat: ["ollama/dist/browser.d.ts", "ChatRequest"],
+  ollama_options: ["ollama/dist/browser.d.ts", "Options", "options."],
+  ollama_embed: ["ollama/dist/browser.d.ts", "EmbedRequest"],
+};
+
+for (const [id, [file, type, prefix = ""]] of Object.entries(TYPES)) {
+  test(`${id} has every field that its client's ${type} has`, () => {
+    const source = readFileSync(path.join(HERE, "node_modules", file), "utf8");
+    const [, body] = new RegExp(`interface ${type} \\{\n([^]*?)\n\\}`).exec(source);
+    const indent = /^ +/.exec(body)[0];
+    const name = new RegExp(`^${indent}(\\w+)\\??:`);
+    const known = body.split("\n").map((line) => name.exec(line)?.[1]).filter(Boolean);
+    assert.ok(known.length > 3);
+    const listed = TABLES.find((table) => table.id === id).fields.map((field) => field.name);
+    const missing = known.map((one) => prefix + one).filter((one) => (
+      !listed.includes(one) && !listed.some((other) => other.startsWith(`${one}.`))));
+    assert.deepEqual(missing, []);
+  });
+}
+
 test("the tables are whole: every effect has a test that exists", () => {
   for (const { id, fields } of TABLES) {
     const names = fields.map((field) => field.name);

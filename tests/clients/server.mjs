@@ -15,7 +15,7 @@ import OpenAI from "openai";
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 export const ROOT = path.resolve(HERE, "../..");
 const MODEL = path.join(ROOT, "models/hearth-stories-6m-q8_0.gguf");
-const PROGRAM = process.env.HEARTH ?? path.join(ROOT, "build/release/bin/hearth");
+const PROGRAM = path.resolve(ROOT, process.env.HEARTH ?? "build/release/bin/hearth");
 
 // Only so that a hang ends: nothing here is expected to take a tenth of it.
 export const PATIENCE = 120_000;
