@@ -1,6 +1,5 @@
 // hearth serve: another program, because this one has no code that could open a socket.
 #include "cli/command.h"
-#include "os/spawn.h"
 #include "os/system.h"
 
 namespace hearth::cli {

@@ -7,6 +7,7 @@
 
 #include "http/connection.h"
 #include "os/spawn.h"
+#include "server/web_page.h"
 
 namespace hearth::http {
 namespace {
@@ -15,7 +16,7 @@ using asio::ip::tcp;
 
 constexpr double kPauseSeconds = 0.05;  // when no more connections can be taken
 
-std::vector<server::Route> all_routes() {
+std::vector<server::Route> all_routes(const server::Options& options) {
   std::vector<server::Route> all;
   const auto add = [&](std::vector<server::Route> routes) {
     std::move(routes.begin(), routes.end(), std::back_inserter(all));
@@ -25,6 +26,7 @@ std::vector<server::Route> all_routes() {
   add(server::anthropic_routes());
   add(server::ollama_routes());
   add(server::llama_routes());
+  if (options.web_page) add(server::web_routes());
   return all;
 }
 
@@ -140,7 +142,7 @@ Result<void> serve(const server::Options& options, const std::string& worker,
   asio::ssl::context tls(asio::ssl::context::tls_server);
   const bool with_tls = !options.tls_certificate.empty();
   if (with_tls) HEARTH_CHECK(open_tls(options, tls));
-  const server::Router router(all_routes());
+  const server::Router router(all_routes(options));
   Driver driver(options, *pool, router);
   std::optional<tcp::acceptor> tcp_acceptor;
   std::optional<asio::local::stream_protocol::acceptor> unix_acceptor;

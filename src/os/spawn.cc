@@ -84,11 +84,6 @@ std::string end_child(int pid) {
   return cat("ended with code ", WEXITSTATUS(status));
 }
 
-Error become(const std::string& program, char* const* arguments) {
-  ::execv(program.c_str(), arguments);
-  return system_error(errno, cat("cannot start '", printable(program), "'")).value();
-}
-
 void raise_descriptor_limit() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;

@@ -24,9 +24,6 @@ struct Child {
 // ...
 [[nodiscard]] std::string end_child(int pid);
 
-// Becomes another program. Returns only with an error.
-[[nodiscard]] Error become(const std::string& program, char* const* arguments);
-
 // Lets this process have as many descriptors open as the system allows.
 void raise_descriptor_limit();
 

@@ -148,6 +148,11 @@ bool interrupted_by_user() { return interrupted() && interrupt_signal == SIGINT;
 void clear_interrupted() { interrupt_count = 0; }
 int interrupt_exit_code() { return 128 + interrupt_signal; }
 
+Error become(const std::string& program, char* const* arguments) {
+  ::execv(program.c_str(), arguments);
+  return system_error(errno, cat("cannot start '", printable(program), "'")).value();
+}
+
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
 size_t terminal_width() {

@@ -63,6 +63,9 @@ void clear_interrupted();
 // 128 and the number of the signal that interrupted last: 130 for Ctrl-C.
 [[nodiscard]] int interrupt_exit_code();
 
+// Becomes another program. Returns only with an error.
+[[nodiscard]] Error become(const std::string& program, char* const* arguments);
+
 [[nodiscard]] bool is_terminal(int fd);
 // Columns of the terminal on standard error; 80 when it is none.
 [[nodiscard]] size_t terminal_width();
