@@ -1,6 +1,5 @@
 #include "os/file_at.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,15 +18,6 @@ Result<off_t> offset(uint64_t at, uint64_t bytes, std::string_view name) {
   if (at > kLargest || bytes > kLargest - at)
     return fail(ErrorCode::too_large, name, ": position ", at, " is beyond what files hold");
   return static_cast<off_t>(at);
-}
-
-// Two kinds of locks, as each leaves a hole: flock() sees that a file was opened twice, but not
-// that processes share one opening; fcntl() tells processes apart, but not openings in one.
-struct flock whole_file(short kind) {
-  struct flock lock{};
-  lock.l_type = kind;
-  lock.l_whence = SEEK_SET;
-  return lock;
 }
 
 }  // namespace
@@ -73,23 +63,11 @@ Result<void> set_file_bytes(int fd, uint64_t bytes, std::string_view name) {
 }
 
 Result<bool> try_lock_file(int fd, std::string_view name) {
-  const auto taken = [](int number) { return number == EWOULDBLOCK || number == EACCES; };
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (taken(errno)) return false;
-    return system_error(errno, cat("cannot lock ", name));
-  }
-  struct flock lock = whole_file(F_WRLCK);
-  if (::fcntl(fd, F_SETLK, &lock) == 0) return true;
-  const int number = errno;
-  if (taken(number)) return false;  // whoever shares the opening holds this flock() as well
-  ::flock(fd, LOCK_UN);
-  return system_error(number, cat("cannot lock ", name));
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
+  if (errno == EWOULDBLOCK) return false;
+  return system_error(errno, cat("cannot lock ", name));
 }
 
-void unlock_file(int fd) {
-  struct flock lock = whole_file(F_UNLCK);
-  (void)::fcntl(fd, F_SETLK, &lock);
-  (void)::flock(fd, LOCK_UN);
-}
+void unlock_file(int fd) { (void)::flock(fd, LOCK_UN); }
 
 }  // namespace hearth::os

@@ -23,9 +23,9 @@ namespace hearth::os {
 // Cuts the file, or makes it longer without using space.
 [[nodiscard]] Result<void> set_file_bytes(int fd, uint64_t bytes, std::string_view name);
 
-// Takes the file for this process alone, without waiting; false when another one has it, or another
-// opening of it in this one. Ends with unlock_file(), or with the process if it has the only copy
-// of the descriptor.
+// Takes the file for one who opened it, without waiting; false when another opening has it. Copies
+// of a descriptor, in other processes too, are the same opening: whoever hands one to a process
+// gives it one of its own. Ends with unlock_file(), or when the last copy is closed.
 [[nodiscard]] Result<bool> try_lock_file(int fd, std::string_view name);
 void unlock_file(int fd);
 
