@@ -11,25 +11,12 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/checksum.h"
 #include "base/result.h"
 #include "engine/sequence_memory.h"
 #include "text/vocab.h"
 
 namespace hearth::engine {
-
-// 64 bits that differ if a single word does, and otherwise by chance, of bytes in any number of
-// pieces, all but the last of a multiple of 32 bytes.
-class Checksum {
- public:
-  void add(Bytes bytes);
-  [[nodiscard]] uint64_t value() const;
-
- private:
-  uint64_t lanes_[4] = {0x9216D5D98979FB1B, 0xD1310BA698DFB5AC, 0x2FFD72DBD01ADFB7,
-                        0xB8E1AFED6A267E96};
-  uint64_t length_ = 0;
-};
-[[nodiscard]] uint64_t checksum(Bytes bytes);
 
 // What a slot holds: a block of up to kBlockPositions tokens behind block `parent`, or, without
 // tokens, the states behind that block.

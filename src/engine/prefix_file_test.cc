@@ -210,19 +210,5 @@ TEST(PrefixFileTest, AFullDiskIsAnErrorOfEachWrite) {
   EXPECT_EQ(opened->records()->size(), 1u);
 }
 
-TEST(ChecksumTest, DoesNotDependOnPieces) {
-  const auto bytes = pattern(1, 1000);
-  const uint64_t want = checksum(bytes);
-  for (const size_t piece : {32u, 64u, 320u}) {
-    Checksum sum;
-    for (size_t at = 0; at < bytes.size(); at += piece)
-      sum.add(Bytes(bytes).subspan(at, std::min(piece, bytes.size() - at)));
-    EXPECT_EQ(sum.value(), want);
-  }
-  EXPECT_NE(checksum(Bytes(bytes).first(999)), want);
-  const std::vector<std::byte> zeros(64);
-  EXPECT_NE(checksum(Bytes(zeros).first(63)), checksum(zeros)) << "length counts";
-}
-
 }  // namespace
 }  // namespace hearth::engine

@@ -1,6 +1,7 @@
 #include "engine/prefix_reuse.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "base/units.h"
@@ -41,7 +42,8 @@ uint64_t digest_of(const LoadedModel& model) {
 
 }  // namespace
 
-std::string prefix_identity(const Runtime& runtime) {
+std::string prefix_identity(const Session& session) {
+  const Runtime& runtime = *session.runtime();
   const model::ModelConfig& config = runtime.model().config();
   const SessionOptions& options = runtime.options();
   const Kernels& kernels = runtime.kernels();
@@ -49,6 +51,8 @@ std::string prefix_identity(const Runtime& runtime) {
       cat("model ", digest_of(runtime.model()), ", build ", os::build_id(), ", kernels ",
           kernels.name, " ", static_cast<int>(kernels.packed_form(DType::BF16)), ", precision ",
           static_cast<int>(options.precision), ", cache ", name_of(options.kv_type));
+  for (const model::ActiveAdapter& active : session.adapters())
+    text += cat(", adapter ", active.adapter->digest(), " ", std::bit_cast<uint32_t>(active.scale));
   // Angles of some models depend on how long a text may become.
   for (const model::RopeConfig& rope : config.ropes) {
     if (rope.long_divisors == nullptr) continue;
@@ -58,10 +62,10 @@ std::string prefix_identity(const Runtime& runtime) {
   return text;
 }
 
-PrefixReuse::PrefixReuse(const Session& shaped, const PrefixOptions& options)
-    : has_states_(shaped.memory().state_bytes() != 0),
-      cache_(sizes_of(shaped), options.memory_bytes) {
-  const auto [block, states] = sizes_of(shaped);
+PrefixReuse::PrefixReuse(const Session& alike, const PrefixOptions& options)
+    : has_states_(alike.memory().state_bytes() != 0),
+      cache_(sizes_of(alike), options.memory_bytes) {
+  const auto [block, states] = sizes_of(alike);
   if (has_states_ && block != 0) {
     const size_t blocks = (states + block - 1) / block;
     states_apart_ = std::max(blocks * kBlockPositions, kChunkPositions);
@@ -75,8 +79,10 @@ PrefixReuse::PrefixReuse(const Session& shaped, const PrefixOptions& options)
       return fail(ErrorCode::unsupported, "no prefix cache on disk: this program was linked ",
                   "without a build id, so files of another build would look like its own");
     }
-    HEARTH_TRY(auto file, PrefixFile::open(options.fd, options.file_bytes,
-                                           {block, states, prefix_identity(*shaped.runtime())}));
+    HEARTH_TRY(
+        auto file,
+        PrefixFile::open(options.fd, options.file_bytes,
+                         {block, states, cat(prefix_identity(alike), ", ", options.fingerprint)}));
     return cache_.attach(std::move(file));
   }();
   if (!attached) open_problem_ = attached.error().message;

@@ -26,17 +26,18 @@ struct PrefixOptions {
   // for it.
   int fd = -1;
   uint64_t file_bytes = 0;
+  std::string fingerprint{};  // of the model, where the caller knows more of it than is seen here
 };
 
-// All that the bits of keys, values and states depend on, as a line of text: model, build, kernels
-// and formats.
-[[nodiscard]] std::string prefix_identity(const Runtime& runtime);
+// All that the bits of keys, values and states depend on, as a line of text: model, adapters,
+// build, kernels and formats.
+[[nodiscard]] std::string prefix_identity(const Session& session);
 
 class PrefixReuse {
  public:
-  // A file that cannot be used is no error: file_problem() says why. `shaped` is any of the
-  // sessions, which all have the same shape.
-  PrefixReuse(const Session& shaped, const PrefixOptions& options);
+  // A file that cannot be used is no error: file_problem() says why. `alike` is any of the
+  // sessions, which all have the same adapters.
+  PrefixReuse(const Session& alike, const PrefixOptions& options);
 
   // Brings tokens of the prompt behind those that the session holds (all of them a beginning of the
   // prompt) from wherever most is known, but never its last one. False when nothing more is known;

@@ -207,7 +207,7 @@ INSTANTIATE_TEST_SUITE_P(All, PrefixReuseTest, testing::ValuesIn(cases()), [](co
 TEST(PrefixIdentityTest, TellsApartWhatComputesOtherBits) {
   const RandomArchitecture llama("llama", DType::Q8_0), other("llama", DType::F32);
   const auto identity = [](const LoadedModel& model, const SessionOptions& options) {
-    return prefix_identity(**Runtime::create(model, options));
+    return prefix_identity(**Session::open(model, options));
   };
   const std::string one = identity(*llama, {.context = 64});
   EXPECT_EQ(one, identity(*llama, {.context = 128, .threads = 1, .prompt_chunk = 7}));

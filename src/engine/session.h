@@ -34,6 +34,7 @@ class Session {
   [[nodiscard]] const Kernels& kernels() const { return runtime_->kernels(); }
   [[nodiscard]] const LoadedModel& model() const { return runtime_->model(); }
   [[nodiscard]] const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
+  [[nodiscard]] const Adapters& adapters() const { return adapters_; }
 
   // Everything computed so far, prompt and answer.
   [[nodiscard]] std::span<const text::Token> tokens() const { return tokens_; }
