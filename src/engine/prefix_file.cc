@@ -31,7 +31,7 @@ class Packer {
     at_ += sizeof value;
   }
   void add_bytes(Bytes bytes) {
-    std::memcpy(out_.data() + at_, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), out_.begin() + static_cast<std::ptrdiff_t>(at_));
     at_ += bytes.size();
   }
   // The checksum of all before, as the last 8 bytes.
@@ -68,8 +68,8 @@ std::optional<Parsed> parse_record(Bytes bytes, bool of_block) {
     return std::nullopt;
   if (of_block ? count == 0 || count > kBlockPositions : count != 0 || record.parent == 0)
     return std::nullopt;
-  record.tokens.resize(count);
-  std::memcpy(record.tokens.data(), bytes.data() + 40, count * sizeof(text::Token));
+  for (size_t i = 0; i < count; ++i)
+    record.tokens.push_back(load_unaligned<text::Token>(bytes.data() + 40 + 4 * i));
   return parsed;
 }
 

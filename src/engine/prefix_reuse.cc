@@ -10,9 +10,10 @@
 namespace hearth::engine {
 namespace {
 
-constexpr double kTurn = 0.002;  // seconds that others wait for at most
-// Of the time, while others wait, for writing.
-constexpr double kWriteShare = 0.05;
+// Seconds. Taking over holds up answers no longer than reading a piece of a prompt would.
+constexpr double kTakeTurn = 0.05;
+constexpr double kWriteTurn = 0.002;
+constexpr double kWriteShare = 0.05;       // of the time, while others wait
 constexpr size_t kTensorBeginning = 4096;  // bytes of each tensor that tell models apart
 
 PrefixCache::Sizes sizes_of(const Session& session) {
@@ -90,8 +91,9 @@ PrefixReuse::PrefixReuse(const Session& alike, const PrefixOptions& options)
 
 bool PrefixReuse::take_over(Session& session, std::span<const text::Token> prompt,
                             std::span<const Session* const> others) {
-  const double until = os::monotonic_seconds() + kTurn;
+  const double until = os::monotonic_seconds() + kTakeTurn;
   const auto known = prompt.first(prompt.size() - 1);  // the last one's logits are needed
+  if (restore(session, known, until)) return true;
   const Session* best = nullptr;
   size_t length = session.tokens().size();
   for (const Session* other : others) {
@@ -101,8 +103,7 @@ bool PrefixReuse::take_over(Session& session, std::span<const text::Token> promp
     best = other;
     length = common;
   }
-  if (best != nullptr && copy(session, *best, length, until)) return true;
-  return restore(session, known, until);
+  return best != nullptr && copy(session, *best, length, until);
 }
 
 // From one session to the other, as far as rings allow. True when time is up before the end.
@@ -206,7 +207,7 @@ void PrefixReuse::keep(const Session& session, std::span<const text::Token> prom
 bool PrefixReuse::write_some(bool busy) {
   const double start = os::monotonic_seconds();
   if (busy && start < write_again_) return true;
-  const bool more = cache_.write_some(busy ? 0 : kTurn);
+  const bool more = cache_.write_some(busy ? 0 : kWriteTurn);
   const double took = os::monotonic_seconds() - start;
   write_again_ = start + took / kWriteShare;
   return more;

@@ -40,8 +40,8 @@ class PrefixReuse {
   PrefixReuse(const Session& alike, const PrefixOptions& options);
 
   // Brings tokens of the prompt behind those that the session holds (all of them a beginning of the
-  // prompt) from wherever most is known, but never its last one. False when nothing more is known;
-  // true when it stopped after about 2 ms, to be called again.
+  // prompt) from wherever they are known, but never its last one. False when nothing more is known;
+  // true when it stopped after about 50 ms, to be called again.
   bool take_over(Session& session, std::span<const text::Token> prompt,
                  std::span<const Session* const> others);
 
