@@ -164,6 +164,26 @@ TEST_P(PrefixReuseTest, RingsTakeOverWhatTheyWouldHold) {
   }
 }
 
+// A ring does not know its past, and what is behind the tokens of a block has overwritten more of
+// it.
+TEST_P(PrefixReuseTest, RingsTakeOverNothingThatTheyHaveForgotten) {
+  if (kv_type() != DType::Q8_0) return;
+  const auto runtime = this->runtime(1800, 100);
+  const auto first = *Session::open(runtime), second = *Session::open(runtime);
+  PrefixReuse none(*first, {.memory_bytes = 0}), reuse(*first, {});
+  const Tokens text = some_tokens(1664, 1);
+  (void)read(reuse, *first, text);
+  const Tokens prompt = beginning_like(text, 700, 60);
+  EXPECT_EQ(read(none, *second, prompt, {first.get()}).logits, alone(runtime, prompt));
+  for (size_t length = 1100; length < 1200; length += 20) {
+    (void)read(reuse, *second, beginning_like(text, 1602, 1));
+    second->rewind(length);
+    const Tokens back = beginning_like(text, length, 2);
+    ASSERT_TRUE(second->advance(std::span(back).subspan(second->tokens().size())));
+    EXPECT_EQ(logits_behind(*second), alone(runtime, back)) << length;
+  }
+}
+
 TEST_P(PrefixReuseTest, ABeginningFromAFileHasTheBitsOfOneThatIsComputed) {
   OpenableFile file;
   const Tokens text = some_tokens(300, 1);
