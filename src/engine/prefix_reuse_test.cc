@@ -110,7 +110,9 @@ TEST_P(PrefixReuseTest, ABeginningFromTheCacheHasTheBitsOfOneThatIsComputed) {
     const Read got = read(reuse, *second, prompt);
     EXPECT_EQ(got.logits, want) << common;
     // The answer behind the first is not what the second goes on from.
-    if (!has_states(*first)) EXPECT_EQ(got.taken, common);
+    if (!has_states(*first)) {
+      EXPECT_EQ(got.taken, common);
+    }
     const Read again = read(reuse, *first, prompt);
     EXPECT_EQ(again.logits, want) << common;
     EXPECT_EQ(again.taken, has_states(*first) ? (prompt.size() - 1) / 64 * 64 : prompt.size() - 1);
@@ -155,7 +157,9 @@ TEST_P(PrefixReuseTest, RingsTakeOverWhatTheyWouldHold) {
     Session& session = common == 700 ? *first : *second;
     const Read got = read(reuse, session, prompt, {first.get(), second.get()});
     EXPECT_EQ(got.logits, alone(runtime, prompt)) << common;
-    if (!has_states(*first)) EXPECT_EQ(got.taken, common);
+    if (!has_states(*first)) {
+      EXPECT_EQ(got.taken, common);
+    }
     // What was taken over can be gone back to, or the session says that it cannot.
     session.rewind(common - 60);
     const auto back = std::span(prompt).first(common - 30);
