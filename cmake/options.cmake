@@ -8,6 +8,9 @@ target_compile_options(hearth_options INTERFACE
   # reorder them on its own. Kernels ask for FMA by name.
   -ffp-contract=off)
 
+# What was computed by one build is never taken for the work of another (src/os/system.h).
+target_link_options(hearth_options INTERFACE LINKER:--build-id=sha1)
+
 if(HEARTH_SANITIZE)
   target_compile_options(hearth_options INTERFACE
     -fsanitize=${HEARTH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -7,8 +7,8 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:?usage: fuzz/run.sh SECONDS [TARGET...]}
 shift
-[ $# -gt 0 ] || set -- fuzz_dialects fuzz_gguf fuzz_grammar fuzz_importance fuzz_reply fuzz_safetensors \
-  fuzz_template fuzz_tokenizer fuzz_utf8_stop
+[ $# -gt 0 ] || set -- fuzz_dialects fuzz_gguf fuzz_grammar fuzz_importance fuzz_prefix_file \
+  fuzz_reply fuzz_safetensors fuzz_template fuzz_tokenizer fuzz_utf8_stop
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz --target "$@"
 python3 fuzz/seeds.py build/fuzz/seeds

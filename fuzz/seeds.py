@@ -74,6 +74,18 @@ def importance_seeds():
     yield "legacy_end", struct.pack("<i", 1) + entry + struct.pack("<ii", 9, 1) + b"t"
 
 
+def prefix_file_seeds():
+    """Records of three blocks and of states behind them; their checksums are made by the target."""
+    def record(number, parent, count):
+        numbers = struct.pack("<5Q", number, parent, number, 0, count)
+        return (numbers + struct.pack(f"<{count}i", *range(count))).ljust(512, b"\0")
+    chain = record(1, 0, 64) + record(2, 1, 64) + record(3, 2, 5)
+    yield "chain", b"\7" + chain + record(4, 2, 0) + record(5, 1, 0)
+    yield "lost", b"\3" + chain
+    yield "orphan", b"\7" + record(7, 6, 64) + record(8, 7, 1) + record(8, 7, 1)
+    yield "foreign", b"\0hearthKV" + chain
+
+
 TEXTS = ("Hello world", "  two  spaces ", "abab aaa ab", "na\u00efve \u65e5\u672c \U0001f680",
          "it's 12345 o'clock\n\n",
          "camelCase \u00c9COLE 1234567 <sentinel:1>IMGIMGABZ \u4f60\u597d e\u0301",
@@ -221,6 +233,7 @@ def main():
     seeds = {"fuzz_dialects": dict(dialect_seeds()),
              "fuzz_gguf": dict(gguf_seeds()),
              "fuzz_importance": dict(importance_seeds()),
+             "fuzz_prefix_file": dict(prefix_file_seeds()),
              "fuzz_reply": dict(reply_seeds()),
              "fuzz_grammar": dict(grammar_seeds()),
              "fuzz_safetensors": dict(safetensors_seeds()),

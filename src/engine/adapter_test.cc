@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <set>
 
 #include "base/rng.h"
 #include "engine/adapter_file.h"
+#include "engine/prefix_reuse.h"
 #include "engine/session.h"
 #include "engine/test_architectures.h"
 
@@ -72,6 +74,10 @@ TEST_P(AdapterTest, SequencesWithTheirOwnAreComputedTogetherAsAlone) {
     want.emplace_back(logits->begin(), logits->end());
   }
   EXPECT_NE(want[0], want[1]);
+  // Nor does one take over what another has computed.
+  std::set<std::string> identities;
+  for (const auto& session : sessions) identities.insert(prefix_identity(*session));
+  EXPECT_EQ(identities.size(), 3u);
   for (size_t t = 0; t < answer.size(); ++t) {
     const auto logits =
         Session::decode_together(together, std::vector<text::Token>(kinds.size(), answer[t]));

@@ -8,9 +8,9 @@
 namespace hearth::engine {
 namespace {
 
-size_t common_prefix(std::span<const text::Token> a, std::span<const text::Token> b) {
-  const auto [end, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  return static_cast<size_t>(end - a.begin());
+// How much of the prompt a session holds that was computed as one.
+size_t known_tokens(const Session& session, std::span<const text::Token> prompt) {
+  return common_prefix(session.tokens().first(session.prefilled()), prompt);
 }
 
 }  // namespace
@@ -33,6 +33,8 @@ Result<std::unique_ptr<Scheduler>> Scheduler::create(std::shared_ptr<Runtime> ru
     HEARTH_TRY(auto session, Session::open(scheduler->runtime_, options.adapters));
     scheduler->places_.push_back({std::move(session), nullptr, 0});
   }
+  scheduler->prefixes_ =
+      std::make_unique<PrefixReuse>(*scheduler->places_.front().session, options.prefix);
   return scheduler;
 }
 
@@ -47,6 +49,20 @@ Scheduler::~Scheduler() {
 size_t Scheduler::running() const {
   return static_cast<size_t>(std::count_if(
       places_.begin(), places_.end(), [](const Place& place) { return place.running != nullptr; }));
+}
+
+Scheduler::Counters Scheduler::counters() const {
+  Counters counters = counters_;
+  counters.bytes_in_memory = prefixes_->cache().bytes_in_memory();
+  counters.bytes_on_disk = prefixes_->cache().bytes_on_disk();
+  return counters;
+}
+
+std::vector<Scheduler::PlaceView> Scheduler::places() const {
+  std::vector<PlaceView> views;
+  for (const Place& place : places_)
+    views.push_back({place.running ? place.running->id : 0, place.session->tokens().size()});
+  return views;
 }
 
 Result<Scheduler::JobId> Scheduler::submit(Job job) {
@@ -95,9 +111,8 @@ Scheduler::Place* Scheduler::free_place(const Job& job) {
   size_t remembered = 0;
   for (Place& place : places_) {
     if (place.running) continue;
-    const auto held = place.session->tokens();
-    size_t common = common_prefix(held, job.prompt);
-    if (2 * common < std::min(held.size(), job.prompt.size())) common = 0;
+    size_t common = job.reuse ? known_tokens(*place.session, job.prompt) : 0;
+    if (2 * common < std::min(place.session->prefilled(), job.prompt.size())) common = 0;
     if (best != nullptr && (common != remembered ? common < remembered : place.used >= best->used))
       continue;
     best = &place;
@@ -119,7 +134,7 @@ void Scheduler::take_in() {
     place.used = ++uses_;
     Session& session = *place.session;
     // The last token of the prompt is computed in any case: its logits are needed.
-    const size_t common = common_prefix(session.tokens(), waiting.job.prompt);
+    const size_t common = waiting.job.reuse ? known_tokens(session, waiting.job.prompt) : 0;
     session.rewind(std::min(common, waiting.job.prompt.size() - 1));
     place.running = std::make_unique<Running>(waiting.id, std::move(waiting.job), session);
     place.running->result.remembered_tokens = session.tokens().size();
@@ -134,16 +149,34 @@ void Scheduler::read_prompts() {
     Place& place = places_[(reading_ + i) % places_.size()];
     if (!place.running || place.running->next != text::kNoToken) continue;
     reading_ = (reading_ + i) % places_.size();
+    if (place.running->job.reuse && take_over(place)) return;
     Session& session = *place.session;
-    const size_t piece =
+    const std::span<const text::Token> prompt = place.running->job.prompt;
+    const size_t most =
         options_.prompt_piece > 0 ? options_.prompt_piece : runtime_->prompt_columns();
-    const auto left = std::span(place.running->job.prompt).subspan(session.tokens().size());
-    const Result<void> read = session.advance(left.first(std::min(piece, left.size())));
+    const size_t piece = prefixes_->next_piece(session, prompt, most);
+    const Result<void> read = session.advance(prompt.subspan(session.tokens().size(), piece));
     if (!read) return end_with(place, read.error());
-    if (left.size() > piece) return;
-    place.running->result.prompt_seconds = os::monotonic_seconds() - place.running->taken_in;
+    prefixes_->keep(session, prompt);
+    if (session.tokens().size() < prompt.size()) return;
+    GenerateResult& result = place.running->result;
+    result.prompt_seconds = os::monotonic_seconds() - place.running->taken_in;
+    ++(result.remembered_tokens > 0 ? counters_.hits : counters_.misses);
+    counters_.tokens_reused += result.remembered_tokens;
+    counters_.tokens_read += prompt.size() - result.remembered_tokens;
     return choose(place, session.logits());
   }
+}
+
+bool Scheduler::take_over(Place& place) {
+  std::vector<const Session*> sessions;
+  for (const Place& other : places_) sessions.push_back(other.session.get());
+  const size_t before = place.session->tokens().size();
+  const bool more = prefixes_->take_over(*place.session, place.running->job.prompt, sessions);
+  const size_t now = place.session->tokens().size();
+  size_t& remembered = place.running->result.remembered_tokens;
+  remembered = now < before ? 0 : remembered + now - before;  // less: what was known is lost
+  return more;
 }
 
 void Scheduler::write_answers() {
@@ -221,9 +254,10 @@ void Scheduler::finish(Place& place, const Result<GenerateResult>& result) {
 
 bool Scheduler::step() {
   take_in();
-  if (running() == 0) return false;
+  if (running() == 0) return prefixes_->write_some(false);
   write_answers();
   read_prompts();
+  prefixes_->write_some(running() != 0);
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/answer.h"
+#include "engine/prefix_reuse.h"
 #include "engine/session.h"
 #include "grammar/constraint.h"
 
@@ -21,6 +22,7 @@ struct Job {
   GenerateOptions generate;                                 // without speculation and constraint
   std::unique_ptr<grammar::Constraint> constraint;          // or null
   uint64_t client = 0;                                      // clients get equally many places
+  bool reuse = true;                                        // false: reads the whole prompt anew
   TextSink sink;                                            // its error ends this job alone
   std::function<void(const Result<GenerateResult>&)> done;  // called exactly once
 };
@@ -34,8 +36,21 @@ class Scheduler {
     size_t queue = 64;        // jobs that wait
     size_t prompt_piece = 0;  // tokens read between two steps; 0: what the runtime takes at once
     Adapters adapters{};      // of all answers
+    PrefixOptions prefix{};
   };
   using JobId = uint64_t;
+  struct Counters {
+    uint64_t hits = 0;           // prompts of which something was known
+    uint64_t misses = 0;         // and those of which nothing was
+    uint64_t tokens_reused = 0;  // of prompts, not computed again
+    uint64_t tokens_read = 0;    // of prompts, computed
+    uint64_t bytes_in_memory = 0;
+    uint64_t bytes_on_disk = 0;
+  };
+  struct PlaceView {
+    JobId job = 0;      // 0: free
+    size_t tokens = 0;  // that it holds, prompt and answer
+  };
 
   // bad_usage: no places. Errors of sessions.
   [[nodiscard]] static Result<std::unique_ptr<Scheduler>> create(std::shared_ptr<Runtime> runtime,
@@ -53,12 +68,16 @@ class Scheduler {
   // Ends a job, waiting or not, at once; its place is free. Nothing happens when it is over.
   void cancel(JobId id);
 
-  // Takes jobs in, reads a piece of a prompt, and writes a token of each answer. False when there
-  // is nothing to do.
+  // Takes jobs in, reads a piece of a prompt, and writes a token of each answer; then a little of
+  // what prompts left is written to the file. False when there is nothing to do.
   bool step();
 
   [[nodiscard]] size_t waiting() const { return queue_.size(); }
   [[nodiscard]] size_t running() const;
+  [[nodiscard]] Counters counters() const;
+  [[nodiscard]] std::vector<PlaceView> places() const;
+  // Why nothing (more) is written to the file of the prefix cache; empty when all is well.
+  [[nodiscard]] std::string_view prefix_file_problem() const { return prefixes_->file_problem(); }
 
  private:
   struct Waiting {
@@ -95,6 +114,8 @@ class Scheduler {
   [[nodiscard]] Place* free_place(const Job& job);
   void take_in();
   void read_prompts();
+  // Takes over what is known of the prompt; true when there may be more.
+  bool take_over(Place& place);
   void write_answers();
   void write_together(std::span<Place* const> places);
   // Chooses a token from logits, or ends the job.
@@ -107,6 +128,8 @@ class Scheduler {
   Options options_;
   std::deque<Waiting> queue_;
   std::vector<Place> places_;
+  std::unique_ptr<PrefixReuse> prefixes_;
+  Counters counters_;
   JobId last_id_ = 0;
   uint64_t uses_ = 0;
   size_t reading_ = 0;  // the place that was read for last

@@ -125,6 +125,22 @@ TEST_F(SchedulerTest, RemembersWhatItHasRead) {
   EXPECT_EQ(first.text, second.text);
 }
 
+// Tokens of an answer took the decode path, whose bits are others: what goes on from a whole
+// conversation must read them again. (Without that, 29 of these 30 answers are others.)
+TEST_F(SchedulerTest, AnAnswerIsReadAgainWhereItIsAPrompt) {
+  open({.places = 1});
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    Outcome first, second, ignored;
+    ASSERT_TRUE(scheduler_->submit(job("Once upon a time", first, 40, seed)));
+    run();
+    const std::string talk = "Once upon a time" + first.text + " Then";
+    ASSERT_TRUE(scheduler_->submit(job(talk, second, 40, seed)));
+    run();
+    EXPECT_EQ(second.text, alone(job(talk, ignored, 40, seed)).text);
+    EXPECT_GE(second.result->remembered_tokens, encode("Once upon a time").size());
+  }
+}
+
 TEST_F(SchedulerTest, ClientsGetEquallyManyPlaces) {
   open({.places = 2});
   std::vector<Outcome> greedy(6);

@@ -41,6 +41,28 @@ void for_each_cache(const ModelConfig& config, DType type, size_t positions, siz
   }
 }
 
+static_assert(kChunkPositions % kBlockPositions == 0 && kBlockPositions % kTilePositions == 0);
+
+// Visits the pieces of memory that make up the block from position `first` on, in the order in
+// which blocks hold them: visit(bytes, count).
+template <class Visit>
+void for_each_piece(const model::SequenceView& view, size_t first, Visit visit) {
+  for (const model::KvView& cache : view.caches) {
+    const KvFormat& format = cache.format;
+    const size_t slot = format.slot(first);
+    const size_t value_row = format.padded_value() * format.element_bytes();
+    for (size_t h = 0; h < cache.heads; ++h) {
+      const KvHead head = cache.head(h);
+      visit(head.keys + slot / kTilePositions * format.tile_bytes(),
+            kBlockPositions / kTilePositions * format.tile_bytes());
+      visit(head.values + slot * value_row, kBlockPositions * value_row);
+      if (!format.quantized()) continue;
+      for (float* scales : {head.key_scales, head.value_scales})
+        visit(reinterpret_cast<std::byte*>(scales + slot), kBlockPositions * sizeof(float));
+    }
+  }
+}
+
 size_t state_floats(const ModelConfig& config) {
   size_t floats = 0;
   for (const LayerConfig& layer : config.layers) floats += layer.state_floats;
@@ -82,7 +104,7 @@ Result<SequenceMemory> SequenceMemory::create(const ModelConfig& config, DType t
   std::byte* next = memory.pages_.data();
   for_each_cache(config, type, positions, run_columns,
                  [&](const AttentionConfig& attention, const KvFormat& format) {
-                   memory.view_.caches[attention.cache] = {format, next};
+                   memory.view_.caches[attention.cache] = {format, next, attention.n_kv_heads};
                    next += format.head_bytes() * attention.n_kv_heads;
                    if (format.capacity == positions) return;
                    memory.widest_window_ = std::max(memory.widest_window_, attention.window);
@@ -144,6 +166,43 @@ size_t SequenceMemory::restore(size_t length, size_t now) {
     written_ = 0;
   }
   return left;
+}
+
+size_t SequenceMemory::block_bytes() const {
+  size_t bytes = 0;
+  for_each_piece(view_, 0, [&](const std::byte*, size_t count) { bytes += count; });
+  return bytes;
+}
+
+bool SequenceMemory::holds_block(size_t first, size_t now) const {
+  return smallest_ring_ == 0 || std::max(written_, now) <= first + smallest_ring_;
+}
+
+void SequenceMemory::save_block(size_t first, std::span<std::byte> out) const {
+  std::byte* to = out.data();
+  for_each_piece(view_, first, [&](const std::byte* from, size_t count) {
+    std::memcpy(to, from, count);
+    to += count;
+  });
+}
+
+void SequenceMemory::load_block(size_t first, Bytes block) {
+  const std::byte* from = block.data();
+  for_each_piece(view_, first, [&](std::byte* to, size_t count) {
+    std::memcpy(to, from, count);
+    from += count;
+  });
+  written_ = std::max(written_, first + kBlockPositions);
+}
+
+void SequenceMemory::save_states(std::span<std::byte> out) const {
+  std::memcpy(out.data(), states_.data(), state_bytes());
+}
+
+void SequenceMemory::load_states(size_t length, Bytes states) {
+  std::memcpy(states_.data(), states.data(), state_bytes());
+  for (Kept& kept : kept_) kept.length = SIZE_MAX;
+  keep(Checkpoint::prompt, length);
 }
 
 }  // namespace hearth::engine

@@ -6,14 +6,20 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "base/buffer.h"
+#include "base/bytes.h"
 #include "base/result.h"
 #include "model/config.h"
 #include "model/sequence_view.h"
 #include "os/pages.h"
 
 namespace hearth::engine {
+
+// Keys and values are kept elsewhere, and taken back, in blocks of so many positions that begin at
+// multiples of it: a divisor of kChunkPositions, and whole tiles of keys.
+inline constexpr size_t kBlockPositions = 64;
 
 class SequenceMemory {
  public:
@@ -40,6 +46,23 @@ class SequenceMemory {
   [[nodiscard]] size_t rewind(size_t length, size_t now);
   // The same after a run that ended halfway, which leaves states of no use.
   [[nodiscard]] size_t recover(size_t now);
+
+  // Bytes of a block of all layers, and of the states; the same for every memory of one model and
+  // type. Either may be 0.
+  [[nodiscard]] size_t block_bytes() const;
+  [[nodiscard]] size_t state_bytes() const { return states_.size() * sizeof(float); }
+
+  // Whether the block from position `first` on is still there, in rings too, behind `now` tokens.
+  [[nodiscard]] bool holds_block(size_t first, size_t now) const;
+  // Copies a block out: bytes of positions that hold no token are of no meaning.
+  void save_block(size_t first, std::span<std::byte> out) const;
+  // And in: all of it, of which the caller counts as many tokens as he knows. The tokens before it
+  // must be there.
+  void load_block(size_t first, Bytes block);
+  // The states as they are now.
+  void save_states(std::span<std::byte> out) const;
+  // States behind `length` tokens; what was kept of others is forgotten.
+  void load_states(size_t length, Bytes states);
 
  private:
   struct Kept {

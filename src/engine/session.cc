@@ -47,7 +47,19 @@ void Session::make_room_for_adapters() {
   runtime_->forward().reserve_adapters(rank);
 }
 
-void Session::rewind(size_t length) { tokens_.resize(memory_.rewind(length, tokens_.size())); }
+void Session::rewind(size_t length) { shorten(memory_.rewind(length, tokens_.size())); }
+
+void Session::shorten(size_t length) {
+  tokens_.resize(length);
+  prefilled_ = std::min(prefilled_, length);
+}
+
+void Session::restore_block(size_t first, std::span<const text::Token> tokens, Bytes block) {
+  memory_.load_block(first, block);
+  tokens_.resize(first);
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  prefilled_ = tokens_.size();
+}
 
 Stretch Session::stretch_of(std::span<const text::Token> tokens) const {
   return {tokens, tokens_.size(), &memory_.view(), SIZE_MAX, adapters_};
@@ -63,7 +75,7 @@ Result<void> Session::check_advance(std::span<const text::Token> tokens) const {
 }
 
 Result<void> Session::stop_halfway() {
-  tokens_.resize(memory_.recover(tokens_.size()));
+  shorten(memory_.recover(tokens_.size()));
   return fail(ErrorCode::interrupted, "interrupted");
 }
 
@@ -72,6 +84,7 @@ Result<void> Session::run_prompt(std::span<const text::Token> chunk) {
   const Stretch stretch = stretch_of(chunk);
   if (!runtime_->forward().run({&stretch, 1}, Path::prompt, runtime_->layer_gate()))
     return stop_halfway();
+  if (prefilled_ == tokens_.size()) prefilled_ += chunk.size();
   tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
   last_columns_ = chunk.size();
   return {};

@@ -34,15 +34,29 @@ class Session {
   [[nodiscard]] const Kernels& kernels() const { return runtime_->kernels(); }
   [[nodiscard]] const LoadedModel& model() const { return runtime_->model(); }
   [[nodiscard]] const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
+  [[nodiscard]] const Adapters& adapters() const { return adapters_; }
 
   // Everything computed so far, prompt and answer.
   [[nodiscard]] std::span<const text::Token> tokens() const { return tokens_; }
   [[nodiscard]] size_t room() const { return context() - tokens_.size(); }
+  // How many of them, from the first on, were computed as a prompt with nothing but a prompt before
+  // them. What these left is the same bits in every session of this runtime, so it can be taken
+  // over; what tokens of an answer left differs from it in the last bits.
+  [[nodiscard]] size_t prefilled() const { return prefilled_; }
 
   // Forgets everything from position `length` on. Layers that see a window of their past or keep a
   // state of it cannot go back to every place: then more is forgotten, and tokens() says what is
   // left.
   void rewind(size_t length);
+
+  [[nodiscard]] const SequenceMemory& memory() const { return memory_; }
+  // Takes over tokens of a prompt that another session of this runtime has computed: `block` is
+  // what it saved from position `first` on, a multiple of kBlockPositions, and `tokens` are the
+  // first of these positions. All tokens before were computed as a prompt; those behind `first` are
+  // forgotten. A model with states needs restore_states() before it computes again.
+  void restore_block(size_t first, std::span<const text::Token> tokens, Bytes block);
+  // The states behind all tokens that are there.
+  void restore_states(Bytes states) { memory_.load_states(tokens_.size(), states); }
 
   // Called with how many tokens of an advance() are done.
   using Progress = std::function<void(size_t done)>;
@@ -82,6 +96,8 @@ class Session {
   [[nodiscard]] model::Stretch stretch_of(std::span<const text::Token> tokens) const;
 
   Result<void> check_advance(std::span<const text::Token> tokens) const;
+  // After tokens were forgotten.
+  void shorten(size_t length);
   // After a run that was interrupted between layers; the error that says so.
   Result<void> stop_halfway();
   Result<void> run_prompt(std::span<const text::Token> chunk);
@@ -90,6 +106,7 @@ class Session {
   SequenceMemory memory_;
   Adapters adapters_;
   std::vector<text::Token> tokens_;
+  size_t prefilled_ = 0;
   size_t last_columns_ = 0;  // of the last run, for logits()
 };
 

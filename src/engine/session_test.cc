@@ -245,6 +245,24 @@ TEST(SessionTest, RewindingAndReadingAgainGivesTheSame) {
   EXPECT_TRUE(std::equal(want.begin(), want.end(), got.begin(), got.end()));
 }
 
+TEST(SessionTest, KnowsWhatWasComputedAsAPromptBehindAPrompt) {
+  const TestModel model("Q8_0");
+  auto session = *Session::open(*model, {.context = 64});
+  const auto tokens = some_tokens(40);
+  ASSERT_TRUE(session->advance(std::span(tokens).first(10)));
+  ASSERT_TRUE(session->advance(std::span(tokens).first(2)));
+  EXPECT_EQ(session->prefilled(), 12u);
+  ASSERT_TRUE(session->decode(std::span(tokens).first(3)));
+  EXPECT_EQ(session->prefilled(), 12u);
+  ASSERT_TRUE(session->advance(std::span(tokens).first(5)));
+  EXPECT_EQ(session->prefilled(), 12u) << "an answer stands before it";
+  session->rewind(14);
+  EXPECT_EQ(session->prefilled(), 12u);
+  session->rewind(7);
+  ASSERT_TRUE(session->advance(std::span(tokens).first(1)));
+  EXPECT_EQ(session->prefilled(), 8u);
+}
+
 TEST(SessionTest, RefusesWhatDoesNotFit) {
   const TestModel model("Q8_0");
   auto session = *Session::open(*model, {.context = 16});

@@ -1,9 +1,11 @@
 #include "model/adapter.h"
 
+#include <bit>
 #include <cmath>
 #include <map>
 #include <string_view>
 
+#include "base/checksum.h"
 #include "base/text.h"
 #include "tensor/reference.h"
 
@@ -169,6 +171,10 @@ Result<void> Adapter::add(const Pair& pair, const Model& model, const gguf::File
     return fail(ErrorCode::unsupported, "the adapter changes '", name,
                 "', which hearth cannot adapt in ", model.config.architecture, " models");
   }
+  const uint64_t parts_of_digest[] = {digest_, checksum(as_bytes(pair.name)),
+                                      checksum(pair.a->data), checksum(pair.b->data),
+                                      std::bit_cast<uint32_t>(scale)};
+  digest_ = checksum(std::as_bytes(std::span(parts_of_digest)));
   ++matrices_;
   largest_rank_ = std::max(largest_rank_, static_cast<size_t>(rank));
   return {};

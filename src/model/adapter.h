@@ -48,6 +48,8 @@ class Adapter {
   [[nodiscard]] size_t largest_rank() const { return largest_rank_; }
   [[nodiscard]] size_t matrices() const { return matrices_; }
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
+  // Another number for every other content.
+  [[nodiscard]] uint64_t digest() const { return digest_; }
   // What may be missing, one line each; for the user.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
@@ -62,6 +64,7 @@ class Adapter {
   size_t largest_rank_ = 0;
   size_t matrices_ = 0;
   uint64_t bytes_ = 0;
+  uint64_t digest_ = 0;
   std::vector<std::string> warnings_;
   // Matrices that the file holds in quantized form are converted here once.
   std::vector<std::unique_ptr<float[]>> converted_;

@@ -13,6 +13,7 @@ namespace hearth::model {
 struct KvView {
   KvFormat format;
   std::byte* base = nullptr;
+  size_t heads = 0;
 
   [[nodiscard]] KvHead head(size_t index) const {
     return format.head_at(base + index * format.head_bytes());

@@ -56,13 +56,16 @@ Result<MappedFile> MappedFile::adopt(int fd, std::string_view path) {
   const int error = errno;
   ::close(fd);
   if (memory == MAP_FAILED) return system_error(error, cat("cannot map '", printable(path), "'"));
-  return MappedFile(Bytes(static_cast<const std::byte*>(memory), size));
+  const int64_t modified = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  return MappedFile(Bytes(static_cast<const std::byte*>(memory), size), modified);
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : bytes_(std::exchange(other.bytes_, {})), modified_(other.modified_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(bytes_, other.bytes_);
+  std::swap(modified_, other.modified_);
   return *this;
 }
 

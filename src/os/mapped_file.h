@@ -2,6 +2,7 @@
 // every other process that maps it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,10 +25,13 @@ class MappedFile {
   ~MappedFile();
 
   [[nodiscard]] Bytes bytes() const { return bytes_; }
+  // When its content was changed last, in nanoseconds since 1970.
+  [[nodiscard]] int64_t modified() const { return modified_; }
 
  private:
-  explicit MappedFile(Bytes bytes) : bytes_(bytes) {}
+  MappedFile(Bytes bytes, int64_t modified) : bytes_(bytes), modified_(modified) {}
   Bytes bytes_;
+  int64_t modified_ = 0;
 };
 
 // Says that places of a part of a mapped file are needed here and there, so that touching one does

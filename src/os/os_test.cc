@@ -1,12 +1,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 
 #include "os/file.h"
+#include "os/file_at.h"
 #include "os/mapped_file.h"
 #include "os/pages.h"
 #include "os/system.h"
@@ -117,6 +121,60 @@ TEST_F(FileTest, BringingInIsRefusedBehindTheEndOfAFile) {
   EXPECT_FALSE(bring_in(mapped->bytes())) << "an answer, not a signal";
 }
 
+TEST_F(FileTest, PositionsAreReadAndWritten) {
+  const int fd = ::open(path("a").c_str(), O_RDWR | O_CREAT, 0600);
+  EXPECT_EQ(file_bytes(fd, "it").value_or(9), 0u);
+  ASSERT_TRUE(write_at(fd, 100, as_bytes("there"), "it"));
+  EXPECT_EQ(file_bytes(fd, "it").value_or(0), 105u);
+  std::array<std::byte, 7> read{};
+  ASSERT_TRUE(read_at(fd, 98, read, "it"));
+  EXPECT_EQ(as_text(read), std::string_view("\0\0there", 7));
+  EXPECT_EQ(read_at(fd, 99, read, "it").error().code, ErrorCode::bad_file);
+  ASSERT_TRUE(set_file_bytes(fd, 102, "it"));
+  EXPECT_FALSE(read_at(fd, 98, read, "it"));
+  EXPECT_EQ(read_at(fd, UINT64_MAX - 2, read, "it").error().code, ErrorCode::too_large);
+  EXPECT_EQ(write_at(fd, UINT64_MAX, as_bytes("x"), "it").error().code, ErrorCode::too_large);
+  EXPECT_FALSE(set_file_bytes(fd, UINT64_MAX, "it"));
+  ::close(fd);
+  EXPECT_FALSE(file_bytes(fd, "it"));
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  EXPECT_NE(file_bytes(ends[0], "it").error().message.find("no regular file"), std::string::npos);
+  EXPECT_FALSE(write_at(ends[1], 0, as_bytes("x"), "it")) << "a pipe has no positions";
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_F(FileTest, ALimitOnFileSizesIsAnError) {
+  const pid_t child = ::fork();
+  if (child == 0) {  // the limit is the process's
+    install_signal_handlers();
+    const rlimit limit{1000, 1000};
+    const int fd = ::open(path("a").c_str(), O_RDWR | O_CREAT, 0600);
+    const bool done = ::setrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+                      write_at(fd, 990, as_bytes("in"), "it") &&
+                      !write_at(fd, 2000, as_bytes("out"), "it");
+    ::_exit(done ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(FileTest, OneOpeningHasTheLock) {
+  const int first = ::open(path("a").c_str(), O_RDWR | O_CREAT, 0600);
+  const int second = ::open(path("a").c_str(), O_RDWR);
+  ASSERT_TRUE(try_lock_file(first, "it").value_or(false));
+  EXPECT_FALSE(try_lock_file(second, "it").value_or(true));
+  unlock_file(first);
+  EXPECT_TRUE(try_lock_file(second, "it").value_or(false));
+  EXPECT_FALSE(try_lock_file(first, "it").value_or(true));
+  ::close(second);
+  EXPECT_TRUE(try_lock_file(first, "it").value_or(false)) << "closing ends it";
+  ::close(first);
+  EXPECT_FALSE(try_lock_file(first, "it"));
+}
+
 TEST(PagesTest, AreZeroAndMayBeRefused) {
   auto pages = Pages::allocate(1 << 20);
   ASSERT_TRUE(pages);
@@ -133,6 +191,8 @@ TEST(SystemTest, FactsArePlausible) {
   EXPECT_NE(random_seed(), random_seed());
   const double before = monotonic_seconds();
   EXPECT_LE(before, monotonic_seconds());
+  EXPECT_GE(build_id().size(), 16u);
+  EXPECT_EQ(build_id().find_first_not_of("0123456789abcdef"), std::string::npos);
   EXPECT_EQ(environment("HEARTH_NO_SUCH_VARIABLE"), std::nullopt);
 }
 

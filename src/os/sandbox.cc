@@ -89,7 +89,7 @@ scmp_arg_cmp bits(unsigned argument, uint64_t mask, uint64_t value) {
 }
 
 // Adds rules until one fails; returns 0 or the error.
-int add_rules(void* filter) {
+[[maybe_unused]] int add_rules(void* filter) {
   int failed = 0;
   const auto check = [&](int result) { failed = failed != 0 ? failed : -result; };
   const auto allow = SCMP_ACT_ALLOW;

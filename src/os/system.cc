@@ -1,5 +1,7 @@
 #include "os/system.h"
 
+#include <elf.h>
+#include <link.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -14,6 +16,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/bytes.h"
 #include "os/file.h"
 
 namespace hearth::os {
@@ -53,6 +56,25 @@ uint64_t proc_kilobytes(const std::string& text, std::string_view field) {
 
 std::string proc_text(const char* path) { return read_text(path, 4u << 20).value_or(""); }
 
+// Among notes (elf(5)): each has a header, its owner's name and a text, padded to four bytes.
+std::string build_id_of(Bytes notes) {
+  ByteReader reader(notes);
+  while (const auto header = reader.read<ElfW(Nhdr)>()) {
+    const auto padded = [](uint64_t bytes) { return (bytes + 3) / 4 * 4; };
+    const auto owner = reader.take(padded(header->n_namesz));
+    const auto text = reader.take(padded(header->n_descsz));
+    if (!owner || !text) break;
+    if (header->n_type != NT_GNU_BUILD_ID || !as_text(*owner).starts_with("GNU")) continue;
+    std::string id;
+    for (const std::byte byte : text->first(header->n_descsz)) {
+      id += "0123456789abcdef"[static_cast<size_t>(byte >> 4)];
+      id += "0123456789abcdef"[static_cast<size_t>(byte & std::byte{15})];
+    }
+    return id;
+  }
+  return "";
+}
+
 }  // namespace
 
 double monotonic_seconds() {
@@ -82,6 +104,23 @@ std::optional<std::string> environment(const char* name) {
   const char* value = std::getenv(name);
   if (value == nullptr || *value == '\0') return std::nullopt;
   return std::string(value);
+}
+
+std::string build_id() {
+  std::string id;
+  // Asked of what is in memory: a program may run where it can open no file.
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* program, size_t, void* out) {
+        for (size_t i = 0; i < program->dlpi_phnum; ++i) {
+          const ElfW(Phdr)& part = program->dlpi_phdr[i];
+          if (part.p_type != PT_NOTE) continue;
+          const auto* notes = reinterpret_cast<const std::byte*>(program->dlpi_addr + part.p_vaddr);
+          *static_cast<std::string*>(out) += build_id_of({notes, part.p_memsz});
+        }
+        return 1;  // the first is the program itself
+      },
+      &id);
+  return id;
 }
 
 std::string program_folder() {

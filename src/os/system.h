@@ -26,6 +26,10 @@ namespace hearth::os {
 // An environment variable; nullopt when it is unset or empty.
 [[nodiscard]] std::optional<std::string> environment(const char* name);
 
+// The linker's digest of the running program, in hexadecimal: another one for every change to it.
+// Empty when it was linked without.
+[[nodiscard]] std::string build_id();
+
 // The folder that holds the running program; "." when the system does not say.
 [[nodiscard]] std::string program_folder();
 
