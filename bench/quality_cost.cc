@@ -7,9 +7,9 @@
 
 #include "base/units.h"
 #include "cli/command.h"
-#include "cli/flags.h"
 #include "cli/progress.h"
 #include "engine/session.h"
+#include "flags/flags.h"
 #include "os/file.h"
 #include "os/system.h"
 #include "quantize/divergence.h"
@@ -179,10 +179,10 @@ int main(int argc, char** argv) {
   app.add_option("--kv", options.kv, "Format of the KV cache")->capture_default_str();
   app.add_option("--window", options.window, "Tokens of a window")
       ->capture_default_str()
-      ->check(hearth::cli::whole_number(2, 65536));
+      ->check(hearth::flags::whole_number(2, 65536));
   app.add_option("--windows", options.windows, "Windows at most")
       ->capture_default_str()
-      ->check(hearth::cli::whole_number(1, 100000));
+      ->check(hearth::flags::whole_number(1, 100000));
   app.add_flag("--json", options.json, "Print one JSON object");
   CLI11_PARSE(app, argc, argv);
   const auto done = hearth::bench::measure(options);

@@ -1,5 +1,7 @@
 #include "server/chances.h"
 
+#include <algorithm>
+
 namespace hearth::server {
 namespace {
 
@@ -7,7 +9,8 @@ Json without_others(const protocol::Chance& chance, bool with_id) {
   Json json = Json::object();
   if (with_id) json["id"] = chance.token;
   json["token"] = chance.bytes;
-  json["logprob"] = chance.log_probability;
+  // JSON has no infinity; this is what OpenAI writes for it.
+  json["logprob"] = std::max(chance.log_probability, -9999.0f);
   Json& bytes = json["bytes"] = Json::array();
   for (const char byte : chance.bytes) bytes.push_back(static_cast<uint8_t>(byte));
   return json;

@@ -15,12 +15,9 @@ constexpr std::string_view kNoPage =
 
 std::string type_of(std::string_view path) {
   constexpr std::pair<std::string_view, const char*> kTypes[] = {
-      {".html", "text/html; charset=utf-8"},
-      {".js", "text/javascript; charset=utf-8"},
-      {".css", "text/css; charset=utf-8"},
-      {".svg", "image/svg+xml"},
-      {".md", "text/plain; charset=utf-8"},
-      {".webmanifest", "application/manifest+json"}};
+      {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
+      {".css", "text/css; charset=utf-8"},   {".svg", "image/svg+xml"},
+      {".md", "text/plain; charset=utf-8"},  {".webmanifest", "application/manifest+json"}};
   for (const auto& [end, type] : kTypes) {
     if (ends_with(path, end)) return type;
   }
@@ -30,12 +27,12 @@ std::string type_of(std::string_view path) {
 Reply page_of(std::string type, std::string_view bytes, bool for_ever) {
   return {.type = std::move(type),
           .body = std::string(bytes),
-          .headers = {{"content-security-policy", kPolicy},
-                      {"referrer-policy", "no-referrer"},
-                      {"x-dns-prefetch-control", "off"},
-                      {"cross-origin-opener-policy", "same-origin"},
-                      {"cache-control", for_ever ? "public, max-age=31536000, immutable"
-                                                 : "no-cache"}}};
+          .headers = {
+              {"content-security-policy", kPolicy},
+              {"referrer-policy", "no-referrer"},
+              {"x-dns-prefetch-control", "off"},
+              {"cross-origin-opener-policy", "same-origin"},
+              {"cache-control", for_ever ? "public, max-age=31536000, immutable" : "no-cache"}}};
 }
 
 }  // namespace
@@ -43,11 +40,10 @@ Reply page_of(std::string type, std::string_view bytes, bool for_ever) {
 std::vector<Route> web_routes() {
   std::vector<Route> routes;
   const auto add = [&](std::string_view path, Reply reply) {
-    routes.push_back({"GET", std::string(path), Dialect::openai,
-                      [reply = std::move(reply)](const Call&, Server&) -> Answerable<Plan> {
-                        return reply;
-                      },
-                      true});
+    routes.push_back(
+        {"GET", std::string(path), Dialect::openai,
+         [reply = std::move(reply)](const Call&, Server&) -> Answerable<Plan> { return reply; },
+         true});
   };
   for (const Asset& asset : web_assets()) {
     const bool hashed = starts_with(asset.path, "/assets/");

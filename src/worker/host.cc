@@ -112,7 +112,11 @@ Result<void> Host::choose_places(const protocol::Load& load, engine::SessionOpti
     adapters.push_back({&adapter_files_[i]->adapter(), adapter_scales_[i]});
   HEARTH_TRY(scheduler_,
              engine::Scheduler::create(
-                 runtime, {.places = places_, .queue = load.queue, .adapters = adapters}));
+                 runtime, {.places = places_,
+                           .queue = load.queue,
+                           .adapters = adapters,
+                           .prefix = {load.prefix_bytes, load.prefix_file, load.prefix_file_bytes,
+                                      load.model_fingerprint}}));
   return {};
 }
 
@@ -161,9 +165,21 @@ bool Host::step() {
 protocol::Status Host::status() const {
   protocol::Status status = totals_;
   if (scheduler_ != nullptr) status.waiting = scheduler_->waiting();
-  status.places.resize(places_);
-  const size_t running = scheduler_ != nullptr ? scheduler_->running() : 0;
-  for (size_t i = 0; i < status.places.size(); ++i) status.places[i].busy = i < running;
+  if (scheduler_ == nullptr) return status;
+  std::map<engine::Scheduler::JobId, uint64_t> requests;
+  for (const auto& [id, answering] : answering_) requests[answering.scheduled] = id;
+  for (const auto& place : scheduler_->places()) {
+    const auto request = requests.find(place.job);
+    status.places.push_back({.busy = place.job != 0,
+                             .request = request == requests.end() ? 0 : request->second,
+                             .held_tokens = place.tokens});
+  }
+  const engine::Scheduler::Counters counters = scheduler_->counters();
+  status.prefix_bytes = counters.bytes_in_memory;
+  status.prefix_file_bytes = counters.bytes_on_disk;
+  status.prefix_hits = counters.hits;
+  status.prefix_misses = counters.misses;
+  status.prefix_tokens = counters.tokens_reused;
   return status;
 }
 

@@ -67,7 +67,8 @@ class Host {
   Result<void> handle(uint64_t id, protocol::Render& render);
   Result<void> handle(uint64_t id, protocol::Cancel& cancel);
 
-  Result<engine::Job> job_of(uint64_t id, protocol::Generate& generate, AnswerJob::Parts& parts);
+  Result<engine::Job> job_of(protocol::Generate& generate, AnswerJob::Parts& parts,
+                             protocol::Started& started);
   Result<void> add_constraint(protocol::Generate& generate, AnswerJob::Parts& parts,
                               engine::Job& job);
   Result<std::shared_ptr<const grammar::Grammar>> grammar_of(const protocol::Form& form);

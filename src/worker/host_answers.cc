@@ -88,8 +88,8 @@ Result<void> Host::add_constraint(protocol::Generate& generate, AnswerJob::Parts
   return {};
 }
 
-Result<engine::Job> Host::job_of(uint64_t id, protocol::Generate& generate,
-                                 AnswerJob::Parts& parts) {
+Result<engine::Job> Host::job_of(protocol::Generate& generate, AnswerJob::Parts& parts,
+                                 protocol::Started& started) {
   HEARTH_CHECK(sample::check(generate.sampling));
   auto* const chat = std::get_if<protocol::ChatPrompt>(&generate.prompt);
   if (chat != nullptr && generate.tools.choice == protocol::ToolUse::Choice::none)
@@ -112,6 +112,7 @@ Result<engine::Job> Host::job_of(uint64_t id, protocol::Generate& generate,
   if (generate.show_prompt) parts.prompt = job.prompt;
   job.sampling = generate.sampling;
   job.client = generate.client;
+  job.reuse = generate.reuse;
   job.generate.max_tokens =
       static_cast<size_t>(std::min<uint64_t>(generate.max_tokens.value_or(SIZE_MAX), SIZE_MAX));
   job.generate.stops = std::move(generate.stops);
@@ -119,8 +120,7 @@ Result<engine::Job> Host::job_of(uint64_t id, protocol::Generate& generate,
   if (parts.format != nullptr) job.generate.shown = marks_;
   HEARTH_TRY(job.generate.logit_bias, biases_of(generate.logit_bias));
   if (generate.chances) job.generate.chances = *generate.chances;
-  tell(id,
-       protocol::Started{.prompt_tokens = job.prompt.size(), .dropped_messages = prompt.dropped});
+  started = {.prompt_tokens = job.prompt.size(), .dropped_messages = prompt.dropped};
   return job;
 }
 
@@ -128,7 +128,8 @@ Result<void> Host::handle(uint64_t id, protocol::Generate& generate) {
   if (scheduler_ == nullptr)
     return fail(ErrorCode::unsupported, "this model gives embeddings only, it writes no text");
   AnswerJob::Parts parts;
-  HEARTH_TRY(engine::Job job, job_of(id, generate, parts));
+  protocol::Started started;
+  HEARTH_TRY(engine::Job job, job_of(generate, parts, started));
   if (job.prompt.size() >= context()) {
     tell(id, protocol::Failed{
                  .reason = protocol::Failed::Reason::too_long,
@@ -163,6 +164,7 @@ Result<void> Host::handle(uint64_t id, protocol::Generate& generate) {
   }
   if (!scheduled) return tl::unexpected<Error>(scheduled.error());
   answering_[id] = {std::move(answering), *scheduled};
+  tell(id, started);
   return {};
 }
 
