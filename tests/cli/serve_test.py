@@ -13,7 +13,10 @@ import unittest
 
 import hearth
 
-SERVER = pathlib.Path(hearth.PROGRAM).with_name("hearth-server")
+
+class Port(int):
+    """Where a server listens, and its process."""
+    pid = 0
 
 
 @contextlib.contextmanager
@@ -23,7 +26,10 @@ def serving(*flags):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         line = process.stdout.readline()
-        yield int(re.fullmatch(r"hearth is listening on http://127\.0\.0\.1:(\d+)\n", line)[1])
+        found = re.fullmatch(r"hearth is listening on http://127\.0\.0\.1:(\d+)\n", line)
+        port = Port(found[1])
+        port.pid = process.pid
+        yield port
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=hearth.PATIENCE) == 0
@@ -32,7 +38,7 @@ def serving(*flags):
 
 def ask(port, path, body=None, method=None, **headers):
     """Status, headers and body of one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=hearth.PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=hearth.PATIENCE)
     with contextlib.closing(connection):
         text = body if body is None or isinstance(body, str) else json.dumps(body)
         connection.request(method or ("GET" if body is None else "POST"), path, text,
@@ -58,16 +64,10 @@ def wait_until(condition):
         time.sleep(0.01)
 
 
-def workers():
-    """Processes of engine workers that were started from the program under test."""
-    found = []
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if words[0].endswith(b"/hearth") and words[1:2] == [b"worker"]:
-                if pathlib.Path(words[0].decode()).parent == SERVER.parent:
-                    found.append(int(folder.name))
-    return found
+def workers(port):
+    """Processes of the server's engine workers."""
+    tasks = pathlib.Path(f"/proc/{port.pid}/task/{port.pid}/children").read_text()
+    return [int(pid) for pid in tasks.split()]
 
 
 class ServeTest(unittest.TestCase):
@@ -165,7 +165,7 @@ class ServeTest(unittest.TestCase):
     def test_a_client_that_leaves_frees_its_place(self):
         with serving("-np", "1") as port:
             for stream in (True, False):
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=hearth.PATIENCE)
+                connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=hearth.PATIENCE)
                 connection.request("POST", "/v1/completions", json.dumps({
                     "prompt": "Once", "max_tokens": 480, "ignore_eos": True, "stream": stream}))
                 wait_until(lambda: any(place["is_processing"] for place in places(port)))
@@ -175,16 +175,16 @@ class ServeTest(unittest.TestCase):
     def test_a_worker_that_is_killed_takes_nothing_with_it(self):
         with serving("-np", "1") as port:
             before = complete(port, "Once", max_tokens=5)
-            (worker,) = workers()
+            (worker,) = workers(port)
             os.kill(worker, signal.SIGKILL)
-            wait_until(lambda: not workers())
+            wait_until(lambda: not workers(port))
             self.assertEqual(complete(port, "Once", max_tokens=5), before)
 
     @unittest.skipIf(hearth.SANITIZED, "sanitizers need calls that the sandbox forbids")
     def test_workers_are_in_their_sandbox(self):
         with serving() as port:
             complete(port, "Once", max_tokens=1)
-            for worker in workers():
+            for worker in workers(port):
                 status = pathlib.Path(f"/proc/{worker}/status").read_text()
                 self.assertIn("Seccomp:\t2\n", status)
                 self.assertIn("NoNewPrivs:\t1\n", status)
