@@ -165,7 +165,7 @@ class ServeTest(unittest.TestCase):
     def test_a_client_that_leaves_frees_its_place(self):
         with serving("-np", "1") as port:
             for stream in (True, False):
-                connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=hearth.PATIENCE)
+                connection = http.client.HTTPConnection("127.0.0.1", int(port))
                 connection.request("POST", "/v1/completions", json.dumps({
                     "prompt": "Once", "max_tokens": 480, "ignore_eos": True, "stream": stream}))
                 wait_until(lambda: any(place["is_processing"] for place in places(port)))
