@@ -112,10 +112,25 @@ Result<tcp::acceptor> listen_tcp(asio::io_context& loop, const server::Options& 
   return acceptor;
 }
 
+// A socket that a server left behind goes, one that is listened on stays.
+Result<void> make_room_for_socket(asio::io_context& loop, const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_socket(path, ignored)) return {};
+  asio::local::stream_protocol::socket probe(loop);
+  error_code error;
+  probe.connect(path, error);
+  if (!error) {
+    return fail(ErrorCode::io, "cannot listen on '", printable(path),
+                "': another server listens there");
+  }
+  std::filesystem::remove(path, ignored);
+  return {};
+}
+
 Result<asio::local::stream_protocol::acceptor> listen_unix(asio::io_context& loop,
                                                            const std::string& path) {
+  HEARTH_CHECK(make_room_for_socket(loop, path));
   std::error_code ignored;
-  if (std::filesystem::is_socket(path, ignored)) std::filesystem::remove(path, ignored);
   asio::local::stream_protocol::acceptor acceptor(loop);
   error_code error;
   acceptor.open(asio::local::stream_protocol(), error);
