@@ -109,7 +109,8 @@ class SocketsTest(unittest.TestCase):
         certificate, key = self.make_certificate()
         with listening("--port", "0", "--ssl-cert-file", certificate, "--ssl-key-file",
                        key) as line:
-            port = int(re.fullmatch(r"hearth is listening on https://127\.0\.0\.1:(\d+)\n", line)[1])
+            found = re.fullmatch(r"hearth is listening on https://127\.0\.0\.1:(\d+)\n", line)
+            port = int(found[1])
             trusting = ssl.create_default_context(cafile=str(certificate))
             connection = http.client.HTTPSConnection("127.0.0.1", port, context=trusting,
                                                      timeout=hearth.PATIENCE)
