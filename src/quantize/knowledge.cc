@@ -1,8 +1,10 @@
 #include "quantize/knowledge.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
+#include "tensor/reference.h"
 
 namespace hearth::quantize {
 namespace {
@@ -11,6 +13,40 @@ constexpr double kDamping = 0.01;
 // A table of embeddings is read as well as multiplied with. Errors of what is read count alike,
 // whatever the output's inputs are; one mean square of these weighs both about the same.
 constexpr double kTiedIdentity = 1.0;
+
+// The gains of a norm; none when the file has no such floats.
+std::vector<float> gains_of(const gguf::File& file, std::string_view name, size_t columns) {
+  const gguf::TensorInfo* norm = file.find(name);
+  if (norm == nullptr || norm->weights() != columns) return {};
+  std::vector<float> gains(columns);
+  reference::dequantize(norm->type, norm->data.data(), columns, gains.data());
+  return gains;
+}
+
+// llama-imatrix collects nothing of the output matrix. Its inputs are the stream behind the last
+// feed-forward part, through the output norm; those of that part are the stream just before it,
+// through a norm of its own.
+void lend_to_output(ImportanceMatrix& importance, const gguf::File& file) {
+  const gguf::TensorInfo* output = file.find("output.weight");
+  if (output == nullptr) output = file.find("token_embd.weight");
+  if (output == nullptr || importance.find(output->name) != nullptr) return;
+  size_t last = 0;
+  while (file.find(cat("blk.", last + 1, ".ffn_norm.weight")) != nullptr) ++last;
+  const TensorImportance* lender = importance.find(cat("blk.", last, ".ffn_up.weight"));
+  const size_t columns = output->dims[0];
+  if (lender == nullptr || lender->columns != columns || lender->matrices() != 1) return;
+  const std::vector<float> theirs = gains_of(file, cat("blk.", last, ".ffn_norm.weight"), columns);
+  const std::vector<float> own = gains_of(file, "output_norm.weight", columns);
+  if (theirs.empty() || own.empty()) return;
+  TensorImportance lent = *lender;
+  for (size_t i = 0; i < columns; ++i) {
+    const float gain = theirs[i] != 0 ? own[i] / theirs[i] : 1.0f;
+    lent.sums[i] *= gain * gain;
+  }
+  const bool finite =
+      std::all_of(lent.sums.begin(), lent.sums.end(), [](float sum) { return std::isfinite(sum); });
+  if (finite) importance.tensors[std::string(output->name)] = std::move(lent);
+}
 
 }  // namespace
 
@@ -23,10 +59,13 @@ Result<void> adapt(ImportanceMatrix& importance, const gguf::File& file) {
     HEARTH_CHECK(
         recut(found->second, tensor.name, tensor.dims[0], tensor.dims[2] * tensor.dims[3]));
   }
-  if (any) return {};
-  return fail(ErrorCode::bad_file,
-              "the importance matrix is of another model: none of its tensors has a name of this "
-              "one's");
+  if (!any) {
+    return fail(ErrorCode::bad_file,
+                "the importance matrix is of another model: none of its tensors has a name of this "
+                "one's");
+  }
+  lend_to_output(importance, file);
+  return {};
 }
 
 void Knowledge::learn_from(const ProductsText& text, std::vector<const gguf::TensorInfo*> tensors) {

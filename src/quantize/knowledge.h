@@ -14,7 +14,9 @@
 namespace hearth::quantize {
 
 // Cuts an importance matrix as the file has its matrices. An error when it was made with another
-// model: nothing in it has a name of the file's, or a tensor has another shape.
+// model: nothing in it has a name of the file's, or a tensor has another shape. Where it lacks the
+// output matrix, as llama-imatrix leaves it out, what the last feed-forward part reads stands for
+// its inputs, with the gains of the output norm in place of that part's.
 [[nodiscard]] Result<void> adapt(ImportanceMatrix& importance, const gguf::File& file);
 
 // A text to learn products of inputs from, and what computes it.

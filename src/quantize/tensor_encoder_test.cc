@@ -171,5 +171,34 @@ TEST(KnowledgeTest, MatricesAreCutAsTheFileHasThem) {
   EXPECT_NE(adapt(other, file).error().message.find("another model"), std::string::npos);
 }
 
+TEST(KnowledgeTest, TheOutputMatrixReadsWhatTheLastFeedForwardPartReads) {
+  const std::vector<float> weights = random_floats(2 * kColumns, 7, -1, 1);
+  const std::vector<float> theirs(kColumns, 0.5f), own(kColumns, 1.5f);
+  for (const char* const name : {"output.weight", "token_embd.weight"}) {
+    gguf::File file;
+    const auto add = [&](const char* tensor, const std::vector<float>& values) {
+      file.tensors.push_back(tensor_of(values, values.size() / kColumns));
+      file.tensors.back().name = tensor;
+    };
+    add(name, weights);
+    add("blk.0.ffn_norm.weight", own);
+    add("blk.1.ffn_norm.weight", theirs);
+    add("output_norm.weight", own);
+    ImportanceMatrix matrix;
+    matrix.tensors["blk.0.ffn_up.weight"] = {kColumns, std::vector<float>(kColumns, 7.0f), {5}};
+    matrix.tensors["blk.1.ffn_up.weight"] = {kColumns, std::vector<float>(kColumns, 2.0f), {5}};
+    file.tensors.push_back(tensor_of(weights, 2));
+    file.tensors.back().name = "blk.1.ffn_up.weight";
+    ASSERT_TRUE(adapt(matrix, file));
+    ASSERT_NE(matrix.find(name), nullptr);
+    EXPECT_EQ(matrix.find(name)->sums, std::vector<float>(kColumns, 18.0f));
+    EXPECT_EQ(matrix.find(name)->counts, std::vector<float>{5});
+    // What was collected counts.
+    matrix.tensors[name].sums[0] = 1;
+    ASSERT_TRUE(adapt(matrix, file));
+    EXPECT_EQ(matrix.find(name)->sums[0], 1.0f);
+  }
+}
+
 }  // namespace
 }  // namespace hearth::quantize
