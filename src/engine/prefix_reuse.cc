@@ -65,6 +65,7 @@ std::string prefix_identity(const Session& session) {
 
 PrefixReuse::PrefixReuse(const Session& alike, const PrefixOptions& options)
     : has_states_(alike.memory().state_bytes() != 0),
+      adapters_(alike.adapters()),
       cache_(sizes_of(alike), options.memory_bytes) {
   const auto [block, states] = sizes_of(alike);
   if (has_states_ && block != 0) {
@@ -97,7 +98,7 @@ bool PrefixReuse::take_over(Session& session, std::span<const text::Token> promp
   const Session* best = nullptr;
   size_t length = session.tokens().size();
   for (const Session* other : others) {
-    if (has_states_ || other == &session) continue;
+    if (has_states_ || other == &session || other->adapters() != session.adapters()) continue;
     const size_t common = common_prefix(other->tokens().first(other->prefilled()), known);
     if (common <= length) continue;
     best = other;
@@ -121,6 +122,7 @@ bool PrefixReuse::copy(Session& session, const Session& other, size_t length, do
 }
 
 bool PrefixReuse::restore(Session& session, std::span<const text::Token> prompt, double until) {
+  if (session.adapters() != adapters_) return false;
   const PrefixCache::Match match = cache_.find(prompt);
   const size_t held = session.tokens().size();
   const size_t length = has_states_ ? match.states_tokens : match.tokens;
@@ -180,6 +182,7 @@ size_t PrefixReuse::next_piece(const Session& session, std::span<const text::Tok
 }
 
 void PrefixReuse::keep(const Session& session, std::span<const text::Token> prompt) {
+  if (session.adapters() != adapters_) return;
   const auto read = session.tokens().first(session.prefilled());
   const auto stops_before = has_states_ ? stops(prompt, read.size() - 1) : std::array<size_t, 3>{};
   const PrefixCache::Match match = cache_.find(read);

@@ -36,12 +36,13 @@ struct PrefixOptions {
 class PrefixReuse {
  public:
   // A file that cannot be used is no error: file_problem() says why. `alike` is any of the
-  // sessions, which all have the same adapters.
+  // sessions, with the adapters that they mostly have: what is computed with others is not kept.
   PrefixReuse(const Session& alike, const PrefixOptions& options);
 
   // Brings tokens of the prompt behind those that the session holds (all of them a beginning of the
-  // prompt) from wherever they are known, but never its last one. False when nothing more is known;
-  // true when it stopped after about 50 ms, to be called again.
+  // prompt) from wherever they are known, but never its last one: from the cache, or from one of
+  // the others, with the same adapters. False when nothing more is known; true when it stopped
+  // after about 50 ms, to be called again.
   bool take_over(Session& session, std::span<const text::Token> prompt,
                  std::span<const Session* const> others);
 
@@ -71,6 +72,7 @@ class PrefixReuse {
   [[nodiscard]] std::array<size_t, 3> stops(std::span<const text::Token> prompt, size_t held) const;
 
   bool has_states_;
+  Adapters adapters_;
   size_t states_apart_ = 0;  // tokens
   PrefixCache cache_;
   Buffer<std::byte> block_;  // on its way from a session to another

@@ -6,15 +6,6 @@
 #include "os/system.h"
 
 namespace hearth::engine {
-namespace {
-
-// How much of the prompt a session holds that was computed as one.
-size_t known_tokens(const Session& session, std::span<const text::Token> prompt) {
-  return common_prefix(session.tokens().first(session.prefilled()), prompt);
-}
-
-}  // namespace
-
 Scheduler::Running::Running(JobId job_id, Job&& given, const Session& session)
     : id(job_id),
       job(std::move(given)),
@@ -73,6 +64,10 @@ Result<Scheduler::JobId> Scheduler::submit(Job job) {
                 " tokens, but the context holds ", context, " with the answer");
   }
   HEARTH_CHECK(check_tokens(runtime_->model(), job.prompt));
+  if (adapters_of(job).size() > model::kMaxAdapters) {
+    return fail(ErrorCode::bad_usage, adapters_of(job).size(),
+                " adapters are too many: the limit is ", model::kMaxAdapters);
+  }
   if (closing_ || queue_.size() >= options_.queue) {
     return fail(ErrorCode::too_large, "too busy: ", queue_.size(), " requests wait already");
   }
@@ -98,6 +93,11 @@ void Scheduler::cancel(JobId id) {
   waiting.job.done(result);
 }
 
+size_t Scheduler::known_tokens(const Session& session, const Job& job) const {
+  if (!job.reuse || session.adapters() != adapters_of(job)) return 0;
+  return common_prefix(session.tokens().first(session.prefilled()), job.prompt);
+}
+
 size_t Scheduler::places_of(uint64_t client) const {
   return static_cast<size_t>(std::count_if(places_.begin(), places_.end(), [&](const Place& place) {
     return place.running && place.running->job.client == client;
@@ -111,7 +111,7 @@ Scheduler::Place* Scheduler::free_place(const Job& job) {
   size_t remembered = 0;
   for (Place& place : places_) {
     if (place.running) continue;
-    size_t common = job.reuse ? known_tokens(*place.session, job.prompt) : 0;
+    size_t common = known_tokens(*place.session, job);
     if (2 * common < std::min(place.session->prefilled(), job.prompt.size())) common = 0;
     if (best != nullptr && (common != remembered ? common < remembered : place.used >= best->used))
       continue;
@@ -134,7 +134,8 @@ void Scheduler::take_in() {
     place.used = ++uses_;
     Session& session = *place.session;
     // The last token of the prompt is computed in any case: its logits are needed.
-    const size_t common = waiting.job.reuse ? known_tokens(session, waiting.job.prompt) : 0;
+    const size_t common = known_tokens(session, waiting.job);
+    (void)session.use(adapters_of(waiting.job));  // few enough: submit() has seen to it
     session.rewind(std::min(common, waiting.job.prompt.size() - 1));
     place.running = std::make_unique<Running>(waiting.id, std::move(waiting.job), session);
     place.running->result.remembered_tokens = session.tokens().size();

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/answer.h"
@@ -23,6 +24,7 @@ struct Job {
   std::unique_ptr<grammar::Constraint> constraint;          // or null
   uint64_t client = 0;                                      // clients get equally many places
   bool reuse = true;                                        // false: reads the whole prompt anew
+  std::optional<Adapters> adapters{};                       // none: those of the scheduler
   TextSink sink;                                            // its error ends this job alone
   std::function<void(const Result<GenerateResult>&)> done;  // called exactly once
 };
@@ -35,7 +37,7 @@ class Scheduler {
     size_t places = 4;        // answers that are read or written at a time
     size_t queue = 64;        // jobs that wait
     size_t prompt_piece = 0;  // tokens read between two steps; 0: what the runtime takes at once
-    Adapters adapters{};      // of all answers
+    Adapters adapters{};      // of jobs that name no others
     PrefixOptions prefix{};
   };
   using JobId = uint64_t;
@@ -61,8 +63,8 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   // too_large: the queue is full or being emptied, or the prompt does not fit into the context
-  // (with both numbers). bad_usage: an empty prompt, or an id that the model has not. Then done()
-  // is not called.
+  // (with both numbers). bad_usage: an empty prompt, an id that the model has not, or too many
+  // adapters. Then done() is not called.
   [[nodiscard]] Result<JobId> submit(Job job);
 
   // Ends a job, waiting or not, at once; its place is free. Nothing happens when it is over.
@@ -110,6 +112,11 @@ class Scheduler {
   Scheduler(std::shared_ptr<Runtime> runtime, const Options& options)
       : runtime_(std::move(runtime)), options_(options) {}
 
+  [[nodiscard]] const Adapters& adapters_of(const Job& job) const {
+    return job.adapters ? *job.adapters : options_.adapters;
+  }
+  // How much of a job's prompt a session holds that was computed as one.
+  [[nodiscard]] size_t known_tokens(const Session& session, const Job& job) const;
   [[nodiscard]] size_t places_of(uint64_t client) const;
   [[nodiscard]] Place* free_place(const Job& job);
   void take_in();

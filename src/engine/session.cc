@@ -11,13 +11,14 @@ using model::Path;
 using model::Stretch;
 
 Result<std::unique_ptr<Session>> Session::open(const LoadedModel& model,
-                                               const SessionOptions& options, Adapters adapters) {
+                                               const SessionOptions& options,
+                                               const Adapters& adapters) {
   HEARTH_TRY(auto runtime, Runtime::create(model, options));
-  return open(std::move(runtime), std::move(adapters));
+  return open(std::move(runtime), adapters);
 }
 
 Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Runtime> runtime,
-                                               Adapters adapters) {
+                                               const Adapters& adapters) {
   if (!runtime->model().model().weights.output.present()) {
     return fail(ErrorCode::unsupported, "this ", runtime->model().config().architecture,
                 " model writes no text, it makes vectors of texts: use hearth embed");
@@ -26,13 +27,8 @@ Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<Runtime> runtime,
   HEARTH_TRY(SequenceMemory memory,
              SequenceMemory::create(runtime->model().config(), options.kv_type, options.context,
                                     runtime->forward().max_columns()));
-  if (adapters.size() > model::kMaxAdapters) {
-    return fail(ErrorCode::bad_usage, adapters.size(), " adapters are too many: the limit is ",
-                model::kMaxAdapters);
-  }
   auto session = std::unique_ptr<Session>(new Session(std::move(runtime), std::move(memory)));
-  session->adapters_ = std::move(adapters);
-  session->make_room_for_adapters();
+  HEARTH_CHECK(session->use(adapters));
   return session;
 }
 
@@ -41,10 +37,18 @@ Session::Session(std::shared_ptr<Runtime> runtime, SequenceMemory memory)
   tokens_.reserve(context());
 }
 
-void Session::make_room_for_adapters() {
+Result<void> Session::use(const Adapters& adapters) {
+  if (adapters == adapters_) return {};
+  if (adapters.size() > model::kMaxAdapters) {
+    return fail(ErrorCode::bad_usage, adapters.size(), " adapters are too many: the limit is ",
+                model::kMaxAdapters);
+  }
+  rewind(0);
+  adapters_ = adapters;
   size_t rank = 0;
   for (const model::ActiveAdapter& active : adapters_) rank += active.adapter->largest_rank();
   runtime_->forward().reserve_adapters(rank);
+  return {};
 }
 
 void Session::rewind(size_t length) { shorten(memory_.rewind(length, tokens_.size())); }

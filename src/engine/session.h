@@ -21,11 +21,11 @@ class Session {
   // A session with a runtime of its own. The model must outlive the session.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const LoadedModel& model,
                                                              const SessionOptions& options,
-                                                             Adapters adapters = {});
+                                                             const Adapters& adapters = {});
   // One that shares a runtime; its context and KV type are the runtime's. An error for an encoder,
   // which writes no text.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(std::shared_ptr<Runtime> runtime,
-                                                             Adapters adapters = {});
+                                                             const Adapters& adapters = {});
 
   [[nodiscard]] size_t context() const { return memory_.positions(); }
   [[nodiscard]] size_t threads() const { return runtime_->pool().size(); }
@@ -35,6 +35,9 @@ class Session {
   [[nodiscard]] const LoadedModel& model() const { return runtime_->model(); }
   [[nodiscard]] const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
   [[nodiscard]] const Adapters& adapters() const { return adapters_; }
+  // From now on computes with these; forgets everything that was computed with others. An error
+  // when there are too many.
+  [[nodiscard]] Result<void> use(const Adapters& adapters);
 
   // Everything computed so far, prompt and answer.
   [[nodiscard]] std::span<const text::Token> tokens() const { return tokens_; }
@@ -91,7 +94,6 @@ class Session {
  private:
   Session(std::shared_ptr<Runtime> runtime, SequenceMemory memory);
 
-  void make_room_for_adapters();
   // Tokens behind those that are there.
   [[nodiscard]] model::Stretch stretch_of(std::span<const text::Token> tokens) const;
 

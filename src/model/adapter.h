@@ -74,6 +74,8 @@ class Adapter {
 struct ActiveAdapter {
   const Adapter* adapter = nullptr;
   float scale = 1;
+
+  [[nodiscard]] bool operator==(const ActiveAdapter&) const = default;
 };
 
 }  // namespace hearth::model

@@ -72,6 +72,8 @@ class Host {
   Result<void> add_constraint(protocol::Generate& generate, AnswerJob::Parts& parts,
                               engine::Job& job);
   Result<std::shared_ptr<const grammar::Grammar>> grammar_of(const protocol::Form& form);
+  // Those of a request; ones that do not count are left out.
+  Result<engine::Adapters> adapters_of(const std::vector<protocol::AdapterScale>& scales) const;
   Result<std::vector<engine::LogitBias>> biases_of(const std::vector<protocol::LogitBias>& biases);
   Result<engine::Embedder*> embedder(std::optional<std::string> pooling);
   [[nodiscard]] size_t context() const { return context_; }

@@ -49,6 +49,19 @@ Result<std::shared_ptr<const grammar::Grammar>> Host::grammar_of(const protocol:
   return compiled;
 }
 
+Result<engine::Adapters> Host::adapters_of(
+    const std::vector<protocol::AdapterScale>& scales) const {
+  engine::Adapters adapters;
+  for (const protocol::AdapterScale& each : scales) {
+    if (each.id >= adapter_files_.size()) {
+      return fail(ErrorCode::bad_usage, "there is no adapter ", each.id, ": the model has ",
+                  adapter_files_.size());
+    }
+    if (each.scale != 0) adapters.push_back({&adapter_files_[each.id]->adapter(), each.scale});
+  }
+  return adapters;
+}
+
 Result<std::vector<engine::LogitBias>> Host::biases_of(
     const std::vector<protocol::LogitBias>& biases) {
   std::vector<engine::LogitBias> all;
@@ -120,6 +133,9 @@ Result<engine::Job> Host::job_of(protocol::Generate& generate, AnswerJob::Parts&
   if (parts.format != nullptr) job.generate.shown = marks_;
   HEARTH_TRY(job.generate.logit_bias, biases_of(generate.logit_bias));
   if (generate.chances) job.generate.chances = *generate.chances;
+  if (generate.adapters) {
+    HEARTH_TRY(job.adapters, adapters_of(*generate.adapters));
+  }
   started = {.prompt_tokens = job.prompt.size(), .dropped_messages = prompt.dropped};
   return job;
 }
